@@ -1,0 +1,139 @@
+"""pytest-lattice puts an Amazon VPC Lattice service network inside a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_lattice.assertions.logs import assert_logged
+    from pytest_lattice.assertions.routes import assert_routed
+    from pytest_lattice.assertions.weights import assert_weights
+    from pytest_lattice.clock import Clock
+    from pytest_lattice.decision.decide import Decision
+    from pytest_lattice.decision.exchange import Exchange
+    from pytest_lattice.errors import (
+        BlockingCallError,
+        ConfigurationError,
+        LatticeAssertionError,
+        LatticeError,
+        TargetError,
+        UnsupportedFeatureError,
+    )
+    from pytest_lattice.logs.query import AccessLog
+    from pytest_lattice.model.access_log import AccessLogEntry, AccessLogSubscription
+    from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
+    from pytest_lattice.model.service import (
+        FixedResponse,
+        Forward,
+        HeaderMatch,
+        Listener,
+        Rule,
+        Service,
+        WeightedTargetGroup,
+    )
+    from pytest_lattice.model.service_network import (
+        Organization,
+        ResourceShare,
+        ServiceAssociation,
+        ServiceNetwork,
+        Vpc,
+        VpcAssociation,
+    )
+    from pytest_lattice.model.target_group import HealthCheck, Target, TargetGroup
+    from pytest_lattice.network import LatticeNetwork
+
+__all__ = [
+    "AccessLog",
+    "AccessLogEntry",
+    "AccessLogSubscription",
+    "BlockingCallError",
+    "Clock",
+    "ConfigurationError",
+    "Decision",
+    "Exchange",
+    "FixedResponse",
+    "Forward",
+    "Forwarded",
+    "HeaderMatch",
+    "HealthCheck",
+    "LatticeAssertionError",
+    "LatticeError",
+    "LatticeNetwork",
+    "Listener",
+    "Organization",
+    "ResourceShare",
+    "Rule",
+    "Service",
+    "ServiceAssociation",
+    "ServiceNetwork",
+    "Target",
+    "TargetError",
+    "TargetGroup",
+    "Unreachable",
+    "Unroutable",
+    "UnsupportedFeatureError",
+    "Vpc",
+    "VpcAssociation",
+    "WeightedTargetGroup",
+    "assert_logged",
+    "assert_routed",
+    "assert_weights",
+]
+
+# The module of each public name, imported when the name is first used, so that
+# merely installing the package costs a test run nothing.
+_MODULES = {
+    "assertions.logs": ("assert_logged",),
+    "assertions.routes": ("assert_routed",),
+    "assertions.weights": ("assert_weights",),
+    "clock": ("Clock",),
+    "decision.decide": ("Decision",),
+    "decision.exchange": ("Exchange",),
+    "errors": (
+        "BlockingCallError",
+        "ConfigurationError",
+        "LatticeAssertionError",
+        "LatticeError",
+        "TargetError",
+        "UnsupportedFeatureError",
+    ),
+    "logs.query": ("AccessLog",),
+    "model.access_log": ("AccessLogEntry", "AccessLogSubscription"),
+    "model.outcome": ("Forwarded", "Unreachable", "Unroutable"),
+    "model.service": (
+        "FixedResponse",
+        "Forward",
+        "HeaderMatch",
+        "Listener",
+        "Rule",
+        "Service",
+        "WeightedTargetGroup",
+    ),
+    "model.service_network": (
+        "Organization",
+        "ResourceShare",
+        "ServiceAssociation",
+        "ServiceNetwork",
+        "Vpc",
+        "VpcAssociation",
+    ),
+    "model.target_group": ("HealthCheck", "Target", "TargetGroup"),
+    "network": ("LatticeNetwork",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    from importlib import import_module  # noqa: PLC0415  # when used
+
+    value: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

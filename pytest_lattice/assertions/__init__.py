@@ -1,0 +1,1 @@
+"""What a test claims: assertions over responses, decisions and log entries."""

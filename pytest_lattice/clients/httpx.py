@@ -1,0 +1,232 @@
+"""httpx and httpx2 clients whose requests enter the service network.
+
+The clients are the libraries' own; only the transport is ours.  It translates and
+raises the library's transport errors, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pytest_lattice.clients.base import AsyncReply, Reply
+from pytest_lattice.errors import ConfigurationError, TargetError
+from pytest_lattice.model.message import LatticeRequest
+from pytest_lattice.model.outcome import Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from types import ModuleType
+
+    import httpx
+
+    from pytest_lattice.clients.base import Entrance
+    from pytest_lattice.decision.exchange import Exchange
+    from pytest_lattice.model.message import HttpVersion, Source
+
+# httpx and httpx2 have the same names but unrelated classes, so what is taken from
+# the library at hand cannot be typed as either.
+_Library: TypeAlias = Any
+
+#: Under this key a response carries its `Exchange`.
+EXTENSION = "pytest_lattice"
+
+_ERRORS = {
+    "connect timeout": "ConnectTimeout",
+    "connection refused": "ConnectError",
+    "connection reset": "ConnectError",
+}
+
+
+class NetworkTransport:
+    """A transport for httpx or httpx2, blocking and async, into a network.
+
+    Args:
+        entrance: where requests go.
+        source: the VPC and address they come from.
+        library: the module `httpx` or `httpx2`.
+        http2: whether HTTPS requests are made with HTTP/2.
+    """
+
+    def __init__(
+        self,
+        entrance: Entrance,
+        source: Source,
+        *,
+        library: ModuleType,
+        http2: bool = False,
+    ) -> None:
+        """Bind to a library."""
+        self._entrance = entrance
+        self._source = source
+        self._library: _Library = library
+        self._http2 = http2
+        self._stream = _stream_class(library)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of a blocking client."""
+        stream: Any = request.stream
+        body = b"".join(stream) if self._is_whole(stream) else stream
+        reply = self._entrance.handle(self._translate(request), body)
+        return self._response(request, reply)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of an async client."""
+        stream: Any = request.stream
+        body = b"".join(stream) if self._is_whole(stream) else stream
+        reply = await self._entrance.ahandle(self._translate(request), body)
+        return self._response(request, reply)
+
+    def _is_whole(self, stream: object) -> bool:
+        return isinstance(stream, self._library.ByteStream)
+
+    def _translate(self, request: httpx.Request) -> LatticeRequest:
+        url = request.url
+        scheme = url.scheme
+        if scheme not in {"http", "https"}:
+            raise self._library.UnsupportedProtocol(
+                f"`{url}` is neither http nor https", request=request
+            )
+        path, mark, query = url.raw_path.decode("ascii").partition("?")
+        headers = tuple(
+            [(_lower(k), v.decode("latin-1")) for k, v in request.headers.raw]
+        )
+        host = next((value for name, value in headers if name == "host"), url.host)
+        server_name = request.extensions.get("sni_hostname") or url.host
+        if "." not in server_name:
+            short, server_name = server_name, self._entrance.full_name(server_name)
+            host = _expanded(host, short, server_name)
+            headers = tuple([(k, host if k == "host" else v) for k, v in headers])
+        secure = scheme == "https"
+        version: HttpVersion = "HTTP/2" if self._http2 and secure else "HTTP/1.1"
+        return LatticeRequest(
+            method=request.method,
+            scheme=scheme,
+            host=host,
+            server_name=server_name,
+            port=url.port or (443 if secure else 80),
+            path=path,
+            query=query if mark else None,
+            headers=headers,
+            http_version=version,
+            source=self._source,
+        )
+
+    def _response(
+        self, request: httpx.Request, reply: Reply | AsyncReply
+    ) -> httpx.Response:
+        exchange = reply.exchange
+        if exchange is None:
+            raise self._transport_error(request, reply)
+        body = reply.body
+        whole = isinstance(body, bytes)
+        response: httpx.Response = self._library.Response(
+            exchange.response.status,
+            headers=[_encoded(*pair) for pair in exchange.response.headers],
+            stream=(
+                self._library.ByteStream(body) if whole else self._stream(body, request)
+            ),
+            extensions=_extensions(exchange),
+        )
+        return response
+
+    def _transport_error(
+        self, request: httpx.Request, reply: Reply | AsyncReply
+    ) -> Exception:
+        outcome = reply.decision.outcome
+        if not isinstance(outcome, Unreachable):  # a seam that does not keep its word
+            raise TypeError(f"no exchange for outcome `{outcome}`")
+        name = _ERRORS[outcome.error]
+        error: Exception = getattr(self._library, name)(outcome.reason, request=request)
+        error.add_note(reply.decision.explain())
+        return error
+
+    def __enter__(self) -> NetworkTransport:
+        """Do nothing; there is no connection to open."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing; there is no connection to close."""
+
+    async def __aenter__(self) -> NetworkTransport:
+        """Do nothing; there is no connection to open."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Do nothing; there is no connection to close."""
+
+    def close(self) -> None:
+        """Do nothing; there is no connection to close."""
+
+    async def aclose(self) -> None:
+        """Do nothing; there is no connection to close."""
+
+
+def _expanded(host: str, short: str, full: str) -> str:
+    """Write the DNS name in the Host header where the short name stood."""
+    name, colon, port = host.partition(":")
+    return f"{full}{colon}{port}" if name == short else host
+
+
+def _extensions(exchange: Exchange) -> dict[str, object]:
+    version = exchange.request.http_version.encode()
+    return {"http_version": version, EXTENSION: exchange}
+
+
+@lru_cache(maxsize=1024)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
+
+
+@lru_cache(maxsize=4096)
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.encode("latin-1"), value.encode("latin-1")
+
+
+@lru_cache(maxsize=4)
+def _stream_class(library: _Library) -> type:
+    """Make the stream of a streamed reply, which both kinds of client accept."""
+
+    class ReplyStream(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]  # a class of the library at hand
+        """The body of a reply, read chunk by chunk."""
+
+        def __init__(self, body: Any, request: Any) -> None:
+            self._body = body
+            self._request = request
+
+        def __iter__(self) -> Iterator[bytes]:
+            try:
+                yield from self._body
+            except TargetError as error:
+                raise self._broken(error) from error
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                async for chunk in self._body:
+                    yield chunk
+            except TargetError as error:
+                raise self._broken(error) from error
+
+        def _broken(self, error: TargetError) -> Exception:
+            broken: Exception = library.RemoteProtocolError(
+                str(error), request=self._request
+            )
+            return broken
+
+        def close(self) -> None:
+            self._body.close()
+
+        async def aclose(self) -> None:
+            await self._body.aclose()
+
+    return ReplyStream
+
+
+def check_library(library: ModuleType) -> None:
+    """Refuse a module that is neither httpx nor httpx2.
+
+    Raises:
+        ConfigurationError: any other module.
+    """
+    if getattr(library, "__name__", None) not in {"httpx", "httpx2"}:
+        raise ConfigurationError(f"library `{library}` is neither httpx nor httpx2")

@@ -1,0 +1,51 @@
+"""The virtual clock of a network: time passes only when a test says so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from pytest_lattice.errors import ConfigurationError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: When a network's time begins unless a test says otherwise.
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """Time that stands still until it is advanced.
+
+    Args:
+        start: when it begins, with a time zone.
+
+    Raises:
+        ConfigurationError: a start without a time zone.
+    """
+
+    def __init__(self, start: datetime = START) -> None:
+        """Set the clock."""
+        if start.tzinfo is None:
+            raise ConfigurationError(f"clock start `{start}` has no time zone")
+        #: Microseconds since 1970.
+        self.microseconds = (start - _EPOCH) // timedelta(microseconds=1)
+
+    @property
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return _EPOCH + timedelta(microseconds=self.microseconds)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass.
+
+        Args:
+            seconds: how much; not negative.
+
+        Raises:
+            ConfigurationError: a negative number.
+        """
+        if not seconds >= 0:
+            raise ConfigurationError(f"the clock cannot go back by `{seconds}` seconds")
+        self.microseconds += round(seconds * 1_000_000)
+
+    def __repr__(self) -> str:
+        """Show the time."""
+        return f"Clock({self.now.isoformat()})"

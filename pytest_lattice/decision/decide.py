@@ -1,0 +1,230 @@
+"""The one place where the order of a decision's steps stands.
+
+It is fast because it only reads the compiled state; the reasons are computed from
+the same state when somebody asks (`decision.trace`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_lattice.model.outcome import Forwarded, Unroutable
+from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.routing.resolve import Way, resolve
+
+if TYPE_CHECKING:
+    from pytest_lattice.decision.trace import Step
+    from pytest_lattice.model.message import LatticeRequest
+    from pytest_lattice.model.outcome import Outcome
+    from pytest_lattice.model.service import Listener, Rule, Service
+    from pytest_lattice.model.service_network import ServiceNetwork
+    from pytest_lattice.model.target_group import Target, TargetGroup
+    from pytest_lattice.routing.state import (
+        GroupState,
+        RuleState,
+        State,
+        TargetState,
+    )
+    from pytest_lattice.routing.weights import Draw, Drawn
+
+# AWS: vpc-lattice/latest/ug/monitoring-access-logs: more than 100 headers or 60K
+_HEADERS = 100
+_HEADER_BYTES = 60 * 1024
+# AWS: vpc-lattice/latest/ug/target-groups: client protocol and protocol version;
+# a GRPC group takes only POST.  A Lambda function is called as HTTP1.
+_GOES = {
+    ("HTTP/1.1", "HTTP1"),
+    ("HTTP/2", "HTTP1"),
+    ("HTTP/2", "HTTP2"),
+    ("gRPC", "HTTP2"),
+    ("HTTP/2", "GRPC"),
+    ("gRPC", "GRPC"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens to one request, and what it was decided on.
+
+    Args:
+        state: the configuration it was decided on.
+        request: the request.
+        now: when, in microseconds since 1970.
+        outcome: what happens.
+        way: the VPC, service network, service and listener it came through.
+        rule_state: the rule that matched, compiled; None if it came to none.
+        drawn: the draw of the target group; None where there was no choice.
+        group_state: the chosen target group, compiled; None if there is none.
+        target_state: the chosen target, compiled; None if there is none.
+    """
+
+    state: State
+    request: LatticeRequest
+    now: int
+    outcome: Outcome
+    way: Way
+    rule_state: RuleState | None = None
+    drawn: Drawn | None = None
+    group_state: GroupState | None = None
+    target_state: TargetState | None = None
+
+    @property
+    def service_network(self) -> ServiceNetwork | None:
+        """The service network the request came through."""
+        return self.way.network.network if self.way.network else None
+
+    @property
+    def service(self) -> Service | None:
+        """The service that was called."""
+        return self.way.service.service if self.way.service else None
+
+    @property
+    def listener(self) -> Listener | None:
+        """The listener that took the request."""
+        return self.way.listener.listener if self.way.listener else None
+
+    @property
+    def rule(self) -> Rule | None:
+        """The rule that matched; None for the default rule, or for no rule."""
+        return self.rule_state.rule if self.rule_state else None
+
+    @property
+    def target_group(self) -> TargetGroup | None:
+        """The chosen target group."""
+        return self.group_state.group if self.group_state else None
+
+    @property
+    def target(self) -> Target | None:
+        """The chosen target."""
+        return self.target_state.target if self.target_state else None
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """The configured weight by target group of the rule that matched."""
+        if self.rule_state is None:
+            return {}
+        names = (each.group.name for each in self.rule_state.groups)
+        return dict(zip(names, self.rule_state.weights, strict=True))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Each step of the decision with its reason; computed when asked."""
+        from pytest_lattice.decision.trace import trace  # noqa: PLC0415  # on demand
+
+        return trace(self)
+
+    def explain(self) -> str:
+        """Write the steps as text, one a line."""
+        from pytest_lattice.decision.explain import explain  # noqa: PLC0415  # on demand
+
+        return explain(self)
+
+    def __repr__(self) -> str:
+        """Show request and outcome on one line."""
+        return f"<Decision {self.request.method} {self.request.url}: {self.outcome}>"
+
+
+def decide(state: State, request: LatticeRequest, *, now: int, draw: Draw) -> Decision:
+    """Decide what happens to a request.
+
+    The order is AWS's: into the network, to the service and listener by name and
+    port, request limits, rule by priority, target group by weight, target by turn.
+
+    Args:
+        state: the compiled configuration.
+        request: the request.
+        now: the time, in microseconds since 1970.
+        draw: where choices come from.
+
+    Returns:
+        The decision; it never raises.
+
+    AWS: vpc-lattice/latest/ug/how-it-works, listener-rules, target-groups
+    """
+    way = resolve(state, request)
+    if way.stop is not None:
+        return Decision(state, request, now, way.stop, way)
+    if malformed := _malformed(request):
+        return Decision(state, request, now, malformed, way)
+    rule = way.listener.table.find(request)  # type: ignore[union-attr]  # no stop
+    if isinstance(rule.action, FixedResponse):
+        return Decision(state, request, now, rule.action, way, rule)
+    drawn: Drawn | None = None
+    group = rule.groups[0]
+    if len(rule.groups) > 1:
+        if not any(rule.weights):
+            return Decision(state, request, now, _weightless(rule), way, rule)
+        drawn = draw.share(rule.arn, rule.weights)
+        group = rule.groups[drawn.index]
+    stop = _mismatched_protocol(request, group) or _empty(group)
+    if stop is not None:
+        return Decision(state, request, now, stop, way, rule, drawn, group)
+    target = group.usable[draw.turn(group.arn) % len(group.usable)]
+    outcome = target.outcome
+    return Decision(state, request, now, outcome, way, rule, drawn, group, target)
+
+
+def _malformed(request: LatticeRequest) -> Unroutable | None:
+    headers = request.headers
+    if len(headers) > _HEADERS:
+        return Unroutable(
+            400,
+            f"the request has {len(headers)} headers, more than {_HEADERS}",
+            "ClientProtocolError",
+        )
+    size = sum([len(name) + len(value) for name, value in headers])
+    if size > _HEADER_BYTES:
+        return Unroutable(
+            400,
+            f"the request has {size} bytes of headers, more than 60K",
+            "ClientProtocolError",
+        )
+    return None
+
+
+def _weightless(rule: RuleState) -> Unroutable:
+    # AWS is silent on weights that are all 0: 503 (facts Q10)
+    return Unroutable(
+        503, f"all weights of {rule.label} are 0", "TargetConnectionError"
+    )
+
+
+def _empty(group: GroupState) -> Unroutable | None:
+    if group.usable:
+        return None
+    # AWS is silent: 503, and no other group takes the share (facts Q12, Q13)
+    if not group.targets:
+        reason = f"target group `{group.group.name}` has no targets"
+    else:
+        statuses = ", ".join(sorted({each.status for each in group.targets}))
+        reason = f"every target of target group `{group.group.name}` is {statuses}"
+    return Unroutable(503, reason, "TargetConnectionError")
+
+
+def _mismatched_protocol(
+    request: LatticeRequest, group: GroupState
+) -> Unroutable | None:
+    version = group.group.protocol_version or "HTTP1"
+    spoken = client_protocol(request)
+    post = version != "GRPC" or request.method == "POST"
+    if (spoken, version) in _GOES and post:
+        return None
+    # AWS is silent on the status: 502 (facts Q18)
+    method = "" if post else f" with method {request.method}"
+    return Unroutable(
+        502,
+        f"{spoken}{method} does not go with target group `{group.group.name}`, "
+        f"which speaks {version}",
+        "TargetProtocolError",
+    )
+
+
+def client_protocol(request: LatticeRequest) -> str:
+    """Name what the client speaks: ``HTTP/1.1``, ``HTTP/2`` or ``gRPC``."""
+    if request.http_version == "HTTP/1.1":
+        return "HTTP/1.1"
+    for value in request.header_values("content-type"):
+        if value.startswith("application/grpc"):
+            return "gRPC"
+    return "HTTP/2"

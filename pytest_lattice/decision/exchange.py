@@ -1,0 +1,136 @@
+"""A request that was answered: what was decided, what came back, when.
+
+An exchange holds no bodies.  Its access-log entry is derived when somebody reads
+it, so that recording costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pytest_lattice.model.access_log import AccessLogEntry
+from pytest_lattice.model.outcome import Unroutable
+from pytest_lattice.routing.resolve import host_name
+
+if TYPE_CHECKING:
+    from pytest_lattice.decision.decide import Decision
+    from pytest_lattice.model.message import Headers, LatticeRequest, LatticeResponse
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_REASON_BYTES = len("HTTP/1.1 200 \r\n\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request through the service network, from first to last byte.
+
+    Args:
+        decision: what was decided, with the request.
+        response: status and headers as the client got them.
+        request_id: the value of ``x-amzn-requestid``.
+        received: bytes of the request body.
+        sent: bytes of the response body.
+        to_target: milliseconds until the last byte went to the target.
+        from_target: milliseconds from the target's first byte to the last byte.
+        duration: milliseconds until the last byte went to the client.
+        failure_reason: AWS's ``failureReason``; None for none.
+        detail: for people: what a target did wrong, if it did.
+    """
+
+    decision: Decision
+    response: LatticeResponse
+    request_id: str
+    received: int
+    sent: int
+    to_target: int = 0
+    from_target: int = 0
+    duration: int = 0
+    failure_reason: str | None = None
+    detail: str | None = None
+
+    @property
+    def request(self) -> LatticeRequest:
+        """The request."""
+        return self.decision.request
+
+    @property
+    def log_entry(self) -> AccessLogEntry | None:
+        """The access-log entry; None where AWS could write none.
+
+        A request to a name that no service has belongs to no service's log.
+        AWS: vpc-lattice/latest/ug/monitoring-access-logs
+        """
+        if self.decision.way.service is None:
+            return None
+        return _entry(self)
+
+    def explain(self) -> str:
+        """Write the decision and what came of it as text."""
+        lines = [self.decision.explain(), f"  => {self.response.status}"]
+        if self.failure_reason:
+            lines[-1] += f" {self.failure_reason}"
+        if self.detail:
+            lines[-1] += f": {self.detail}"
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        """Show the exchange on one line."""
+        request = self.request
+        return f"<Exchange {request.method} {request.url} -> {self.response.status}>"
+
+
+def _entry(exchange: Exchange) -> AccessLogEntry:
+    decision, request = exchange.decision, exchange.request
+    way, group, target = decision.way, decision.group_state, decision.target_state
+    source, https = request.source, request.scheme == "https"
+    address = f"[{source.address}]" if ":" in source.address else source.address
+    agents = request.header_values("user-agent")
+    return AccessLogEntry(
+        service_network_arn=way.network.arn if way.network else "-",
+        target_group_arn=group.arn if group else "-",
+        source_vpc_arn=way.vpc.arn if way.vpc else "-",
+        destination_vpc_id=group.vpc_id if group else "-",
+        source_ip_port=f"{address}:{source.port}",
+        target_ip_port=target.ip_port if target else "-",
+        failure_reason=exchange.failure_reason or "-",
+        service_arn=way.service.arn if way.service else "-",
+        source_vpc_id=source.vpc,
+        # AWS: whole seconds in UTC
+        start_time=f"{_EPOCH + timedelta(microseconds=decision.now):%Y-%m-%dT%H:%M:%SZ}",
+        request_method=request.method,
+        # AWS is silent on the query string: the raw path only
+        request_path=request.path,
+        protocol=request.http_version,
+        response_code=exchange.response.status,
+        bytes_received=_head_size(request) + exchange.received,
+        bytes_sent=_REASON_BYTES + _size(exchange.response.headers) + exchange.sent,
+        duration=exchange.duration,
+        user_agent=agents[0] if agents else "-",
+        host_header=request.host,
+        # AWS: only for HTTPS, without a port
+        server_name_indication=host_name(request.server_name) if https else "-",
+        request_to_target_duration=exchange.to_target,
+        response_from_target_duration=exchange.from_target,
+        # Our choice: in-process requests report the first cipher of TLS 1.3
+        ssl_cipher="TLS_AES_128_GCM_SHA256" if https else "-",
+        tls_version="TLSv1.3" if https else "-",
+        grpc_response_code=None,
+        request_id=exchange.request_id,
+    )
+
+
+def _head_size(request: LatticeRequest) -> int:
+    line = f"{request.method} {request.target} HTTP/1.1\r\n\r\n"
+    return len(line) + _size(request.headers)
+
+
+def _size(headers: Headers) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+def failure_reason_of(decision: Decision) -> str | None:
+    """Return the failure reason of an answer that the network makes itself."""
+    outcome = decision.outcome
+    return outcome.failure_reason if isinstance(outcome, Unroutable) else None

@@ -1,0 +1,184 @@
+"""The steps of a decision as values, computed again when somebody asks.
+
+This is the readable evaluator: it goes rule by rule and says of each the first
+thing that did not match.  It decides nothing; a property test holds it to agree
+with `decide`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
+from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.routing.match import describe_rule, mismatch
+from pytest_lattice.routing.resolve import host_name
+from pytest_lattice.routing.weights import cards, share_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_lattice.decision.decide import Decision
+    from pytest_lattice.model.service import Action
+    from pytest_lattice.routing.state import RuleState
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a decision.
+
+    Args:
+        name: which, such as ``VPC``, ``listener`` or ``rule 10``.
+        passed: whether the request went on along this step; a rule that does not
+            match has not passed.
+        text: the reason, in one line.
+    """
+
+    name: str
+    passed: bool
+    text: str
+
+
+def trace(decision: Decision) -> tuple[Step, ...]:
+    """Compute the steps of a decision.
+
+    Args:
+        decision: what `decide` returned.
+
+    Returns:
+        The steps in their order; the last one says what came of the request.
+    """
+    return tuple(_steps(decision))
+
+
+def _steps(decision: Decision) -> Iterator[Step]:
+    way, outcome = decision.way, decision.outcome
+    stopped = isinstance(outcome, Unreachable | Unroutable)
+    if way.vpc is None or way.network is None:
+        yield Step("VPC", passed=False, text=_reason(decision))
+        return
+    yield Step(
+        "VPC",
+        passed=True,
+        text=f"`{way.vpc.name}` is associated with service network "
+        f"`{way.network.network.name}`",
+    )
+    if way.service is None:
+        yield Step("service", passed=False, text=_reason(decision))
+        return
+    yield Step("service", passed=True, text=_service_text(decision))
+    if way.stop is not None or way.listener is None:
+        yield Step("listener", passed=False, text=_reason(decision))
+        return
+    listener = way.listener.listener
+    yield Step(
+        "listener",
+        passed=True,
+        text=f"`{listener.name}`, {listener.protocol} on port {listener.port}",
+    )
+    if decision.rule_state is None:
+        yield Step("limits", passed=False, text=_reason(decision))
+        return
+    yield from _rule_steps(decision)
+    yield from _weight_steps(decision)
+    if stopped:
+        name = "target group" if decision.group_state else "weights"
+        yield Step(name, passed=False, text=_reason(decision))
+    elif isinstance(outcome, Forwarded):
+        yield Step("target", passed=True, text=_target_text(decision))
+
+
+def _reason(decision: Decision) -> str:
+    outcome = decision.outcome
+    if isinstance(outcome, Unroutable):
+        return f"{outcome.reason}: {outcome.status}"
+    if isinstance(outcome, Unreachable):
+        return f"{outcome.reason}: {outcome.error}"
+    return ""
+
+
+def _service_text(decision: Decision) -> str:
+    service, request = decision.service, decision.request
+    if service is None:
+        return ""
+    dialed = request.server_name if request.scheme == "https" else request.host
+    kinds = {
+        service.name: "its short name",
+        service.dns_name: "its generated DNS name",
+        (service.custom_domain_name or "").lower(): "its custom domain name",
+    }
+    return f"`{service.name}` by {kinds.get(host_name(dialed), 'its name')}"
+
+
+def _rule_steps(decision: Decision) -> Iterator[Step]:
+    listener, chosen = decision.way.listener, decision.rule_state
+    if listener is None or chosen is None:
+        return
+    for each in listener.rules:
+        if each.rule is None:
+            continue
+        name = f"rule {each.rule.priority}"
+        difference = mismatch(each.rule, decision.request)
+        if difference is not None:
+            yield Step(name, passed=False, text=f"{_called(each)}{difference}")
+            continue
+        yield Step(
+            name,
+            passed=True,
+            text=f"{_called(each)}{describe_rule(each.rule)}: "
+            f"{action_text(each.action)}",
+        )
+        return
+    tried = "no rule matched: " if listener.rules else ""
+    yield Step("default", passed=True, text=tried + action_text(chosen.action))
+
+
+def _called(state: RuleState) -> str:
+    """Name a rule that has a name of its own."""
+    rule = state.rule
+    if rule is None or rule.name == f"priority-{rule.priority}":
+        return ""
+    return f"`{rule.name}`: "
+
+
+def action_text(action: Action) -> str:
+    """Say what an action does, such as ``forward to `a` 20, `b` 10``."""
+    if isinstance(action, FixedResponse):
+        return f"fixed response {action.status_code}"
+    if len(action.target_groups) == 1:
+        return f"forward to `{action.target_groups[0].target_group}`"
+    groups = (f"`{each.target_group}` {each.weight}" for each in action.target_groups)
+    return f"forward to {', '.join(groups)}"
+
+
+def _weight_steps(decision: Decision) -> Iterator[Step]:
+    rule, drawn, group = decision.rule_state, decision.drawn, decision.group_state
+    if rule is None or drawn is None or group is None:
+        return
+    weight = rule.weights[drawn.index]
+    how = "drawn at random"
+    if drawn.number is not None:
+        size = sum(cards(rule.weights))
+        deck, card = divmod(drawn.number, size)
+        how = f"card {card + 1} of {size} in deck {deck + 1}"
+    yield Step(
+        "weights",
+        passed=True,
+        text=f"`{group.group.name}` with {share_text(weight, rule.weights)}, {how}",
+    )
+
+
+def _target_text(decision: Decision) -> str:
+    group, target = decision.group_state, decision.target_state
+    if group is None or target is None:
+        return ""
+    position = group.usable.index(target) + 1
+    where = "" if target.ip_port == "-" else f" at {target.ip_port}"
+    open_ = ""
+    if target.status == "UNHEALTHY":
+        open_ = "; every target is unhealthy, so all of them serve"
+    return (
+        f"`{target.target.id}`{where} of `{group.group.name}`, "
+        f"{position} of {len(group.usable)} in turn{open_}"
+    )

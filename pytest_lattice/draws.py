@@ -1,0 +1,101 @@
+"""Where a network's choices come from: a seeded shuffled deck, or honest dice.
+
+The core asks for draws through `routing.weights.Draw`; these are the two
+implementations.  The same seed gives the same draws in every run.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from threading import Lock
+
+from pytest_lattice.routing.weights import Drawn, cards
+
+
+class _Turns:
+    """Round robin: counts the requests of each target group."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, int] = {}
+
+    def turn(self, key: str) -> int:
+        """Return how many requests a target group had before."""
+        turn = self._turns.get(key, 0)
+        self._turns[key] = turn + 1
+        return turn
+
+
+class Deck(_Turns):
+    """Draw cards from a shuffled deck per rule, exact over each deck.
+
+    Args:
+        seed: any text; each rule's shuffles derive from it.
+    """
+
+    def __init__(self, seed: str) -> None:
+        """Start with no deck dealt."""
+        super().__init__()
+        self._seed = seed
+        self._lock = Lock()
+        self._hands: dict[str, _Hand] = {}
+
+    def share(self, key: str, weights: tuple[int, ...]) -> Drawn:
+        """Draw the next card of a rule's deck, shuffling a new one when needed.
+
+        Args:
+            key: the ARN of the rule; with other weights it starts anew.
+            weights: as declared.
+        """
+        with self._lock:
+            hand = self._hands.get(key)
+            if hand is None or hand.weights is not weights:
+                if hand is None or hand.weights != weights:
+                    hand = _Hand(f"{self._seed}/{key}", weights)
+                    self._hands[key] = hand
+                hand.weights = weights
+            return hand.draw()
+
+
+class _Hand:
+    """The cards that one rule has left."""
+
+    __slots__ = ("_cards", "_deck", "_number", "_random", "weights")
+
+    def __init__(self, seed: str, weights: tuple[int, ...]) -> None:
+        self.weights = weights
+        counts = cards(weights)
+        self._deck = [index for index, n in enumerate(counts) for _ in range(n)]
+        self._random = Random(seed)  # noqa: S311  # reproducible, not secret
+        self._cards: list[int] = []
+        self._number = 0
+
+    def draw(self) -> Drawn:
+        if not self._cards:
+            self._cards = self._deck.copy()
+            self._random.shuffle(self._cards)
+        number = self._number
+        self._number = number + 1
+        return Drawn(self._cards.pop(), number)
+
+
+class Dice(_Turns):
+    """Draw each time anew, honestly at random, from a seeded generator.
+
+    Args:
+        seed: any text.
+    """
+
+    def __init__(self, seed: str) -> None:
+        """Seed the generator."""
+        super().__init__()
+        self._random = Random(seed)  # noqa: S311  # reproducible, not secret
+
+    def share(self, key: str, weights: tuple[int, ...]) -> Drawn:  # noqa: ARG002  # Draw's
+        """Draw by weight.
+
+        Args:
+            key: not used; all rules share the generator.
+            weights: as declared.
+        """
+        indexes = range(len(weights))
+        return Drawn(self._random.choices(indexes, weights)[0], None)

@@ -1,0 +1,69 @@
+"""Everything that pytest-lattice raises.
+
+The tree:
+
+    LatticeError
+    ├── ConfigurationError        the declared network is wrong; no request was made
+    │   └── UnsupportedFeatureError   the document uses what is not modelled
+    ├── TargetError               an app broke the protocol it is called by
+    ├── BlockingCallError         a blocking call would wait for the loop it runs on
+    └── LatticeAssertionError     a claim about the traffic is wrong (AssertionError)
+
+Messages are one line, lower case, without a final period, with the user's
+words in backticks; advice is a note on the error.  What a *network* refuses (403,
+404, 5xx) is a response and never an exception.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class LatticeError(Exception):
+    """The root of all errors of this package."""
+
+
+class ConfigurationError(LatticeError):
+    """The declared network is wrong; raised before any request is made."""
+
+
+class UnsupportedFeatureError(ConfigurationError):
+    """The document uses something that is not modelled; nothing is guessed."""
+
+
+class TargetError(LatticeError):
+    """An app behind a target broke the protocol by which it is called."""
+
+
+class BlockingCallError(LatticeError):
+    """A blocking call was made on the event loop that would have to answer it."""
+
+
+class LatticeAssertionError(LatticeError, AssertionError):
+    """A claim about the traffic or a decision does not hold."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigurationError:
+    """Build the error for a name that nothing has, with the nearest right one.
+
+    Args:
+        kind: what was looked for, in AWS's words, such as ``target group``.
+        name: the name as the user wrote it.
+        known: the names that exist.
+
+    Returns:
+        A `ConfigurationError` whose note names the nearest name, or else all.
+    """
+    names = sorted(set(known))
+    error = ConfigurationError(f"unknown {kind} `{name}`")
+    if close := get_close_matches(name, names, n=1):
+        error.add_note(f"did you mean `{close[0]}`?")
+    elif names:
+        error.add_note(f"known: {', '.join(f'`{each}`' for each in names)}")
+    else:
+        error.add_note(f"no {kind} is declared")
+    return error

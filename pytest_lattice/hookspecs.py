@@ -1,0 +1,49 @@
+"""The hooks that other plugins may implement, through pluggy.
+
+Under pytest they go through pytest's own plugin manager, so a ``conftest.py`` can
+implement them; outside pytest, pass plugins to `LatticeNetwork`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pytest_lattice.decision.exchange import Exchange
+    from pytest_lattice.network import LatticeNetwork
+    from pytest_lattice.targets.base import AppTarget
+
+_hookspec = pluggy.HookspecMarker("pytest")
+
+
+@_hookspec
+def pytest_lattice_configure(network: LatticeNetwork) -> None:
+    """Prepare a service network before the test gets it.
+
+    Args:
+        network: new and empty; add to it what every test should find.
+    """
+
+
+@_hookspec
+def pytest_lattice_exchange(network: LatticeNetwork, exchange: Exchange) -> None:
+    """See each request after its last byte.
+
+    Args:
+        network: where it happened.
+        exchange: the request, the decision and the response.
+    """
+
+
+@_hookspec(firstresult=True)
+def pytest_lattice_make_target(obj: object) -> AppTarget | None:
+    """Recognize an object given as a target; the first answer wins.
+
+    Args:
+        obj: what stands in ``TargetGroup(targets=[obj])``.
+
+    Returns:
+        What answers requests, or None to leave it to others.
+    """

@@ -1,0 +1,1 @@
+"""What is recorded: queries over access-log entries, and where entries go."""

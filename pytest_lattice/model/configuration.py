@@ -1,0 +1,207 @@
+"""All that is declared, as one value, and the laws between the resources.
+
+A configuration grows by `with_resources`, which either returns a new configuration
+that holds together or raises and changes nothing.  It knows how names resolve and
+who may associate what; it does not know how a request is answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from pytest_lattice.errors import ConfigurationError, unknown
+from pytest_lattice.model.access_log import AccessLogSubscription
+from pytest_lattice.model.laws import check
+from pytest_lattice.model.service import Service
+from pytest_lattice.model.service_network import (
+    Organization,
+    ResourceShare,
+    ServiceAssociation,
+    ServiceNetwork,
+    Vpc,
+    VpcAssociation,
+    is_vpc_id,
+)
+from pytest_lattice.model.sharing import shared_with
+from pytest_lattice.model.target_group import DEFAULT_VPC, TargetGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Resource: TypeAlias = (
+    ServiceNetwork
+    | Service
+    | TargetGroup
+    | Vpc
+    | ServiceAssociation
+    | VpcAssociation
+    | ResourceShare
+    | Organization
+    | AccessLogSubscription
+)
+_Named = TypeVar("_Named", bound=ServiceNetwork | Service | TargetGroup)
+
+#: The service network that stands in where a test declares none.
+_DEFAULT_NETWORK = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything declared so far; grows by `with_resources`."""
+
+    service_networks: tuple[ServiceNetwork, ...] = ()
+    services: tuple[Service, ...] = ()
+    target_groups: tuple[TargetGroup, ...] = ()
+    vpcs: tuple[Vpc, ...] = ()
+    service_associations: tuple[ServiceAssociation, ...] = ()
+    vpc_associations: tuple[VpcAssociation, ...] = ()
+    resource_shares: tuple[ResourceShare, ...] = ()
+    organizations: tuple[Organization, ...] = ()
+    access_log_subscriptions: tuple[AccessLogSubscription, ...] = ()
+
+    def with_resources(self, resources: Iterable[Resource]) -> Configuration:
+        """Add resources, in any order.
+
+        Args:
+            resources: values of this package's model.
+
+        Returns:
+            A new configuration that holds together.
+
+        Raises:
+            ConfigurationError: a duplicate, an unknown name, or what AWS would
+                not let an account do; this configuration is unchanged.
+        """
+        grown: dict[str, list[Any]] = {}
+        for resource in resources:
+            name = _FIELD_OF.get(type(resource))
+            if name is None:
+                raise ConfigurationError(
+                    f"`{resource!r}` is not a resource of a service network"
+                )
+            grown.setdefault(name, list(getattr(self, name))).append(resource)
+        changes: dict[str, Any] = {name: tuple(grown[name]) for name in grown}
+        new = replace(self, **changes)
+        check(new)
+        return new
+
+    # ---- names --------------------------------------------------------------
+
+    def service_network(self, name: str) -> ServiceNetwork:
+        """Find a service network by name, id or ARN."""
+        return _one("service network", self.effective_service_networks, name)
+
+    def service(self, name: str) -> Service:
+        """Find a service by name, id, ARN, DNS name or custom domain name."""
+        for service in self.services:
+            if name in {service.dns_name, service.custom_domain_name}:
+                return service
+        return _one("service", self.services, name)
+
+    def target_group(self, name: str) -> TargetGroup:
+        """Find a target group by name, id or ARN."""
+        return _one("target group", self.target_groups, name)
+
+    def target_group_of(self, service: Service, name: str) -> TargetGroup:
+        """Find a target group that a service can forward to."""
+        # AWS: vpc-lattice/latest/ug/create-target-group: one account and Region
+        owner = (service.account, service.region)
+        return _one(
+            "target group",
+            tuple(g for g in self.target_groups if (g.account, g.region) == owner),
+            name,
+        )
+
+    def vpc(self, name: str) -> Vpc:
+        """Find a VPC by name or id; an id that nobody declared is taken as is."""
+        for vpc in self.vpcs:
+            if name in {vpc.name, vpc.id}:
+                return vpc
+        if name == DEFAULT_VPC or is_vpc_id(name):
+            return Vpc(name)
+        raise unknown("VPC", name, (vpc.name for vpc in self.vpcs))
+
+    # ---- associations -------------------------------------------------------
+
+    @property
+    def effective_service_networks(self) -> tuple[ServiceNetwork, ...]:
+        """The service networks; where none is declared, one with every service."""
+        if self.service_networks:
+            return self.service_networks
+        services = tuple(service.arn for service in self.services)
+        return (ServiceNetwork(_DEFAULT_NETWORK, services=services),)
+
+    def service_pairs(self) -> Iterator[tuple[ServiceNetwork, Service, str]]:
+        """Yield service network, service and creating account per association."""
+        for network in self.effective_service_networks:
+            for name in network.services:
+                yield network, self._service_for(network, name), network.account
+        for each in self.service_associations:
+            network = self.service_network(each.service_network)
+            yield network, self._service_for(network, each.service), each.account
+
+    def vpc_pairs(self) -> Iterator[tuple[ServiceNetwork, Vpc]]:
+        """Yield service network and VPC per association.
+
+        Where no VPC association is declared and there is one service network,
+        the VPC `default` is associated with it.
+        """
+        declared = [
+            (network.arn, vpc)
+            for network in self.effective_service_networks
+            for vpc in network.vpcs
+        ]
+        declared += [(each.service_network, each.vpc) for each in self.vpc_associations]
+        if not declared and len(self.effective_service_networks) == 1:
+            declared = [(self.effective_service_networks[0].arn, DEFAULT_VPC)]
+        for network_name, vpc_name in declared:
+            yield self.service_network(network_name), self.vpc(vpc_name)
+
+    def visible_services(self, account: str) -> tuple[Service, ...]:
+        """Return the services an account owns or has shared with it."""
+        shares, organizations = self.resource_shares, self.organizations
+        return tuple(
+            service
+            for service in self.services
+            if service.account == account
+            or shared_with(account, service, shares, organizations)
+        )
+
+    def logged_resource(self, name: str) -> Service | ServiceNetwork:
+        """Find what an access log subscription is about."""
+        resources: tuple[Service | ServiceNetwork, ...] = (
+            *self.services,
+            *self.effective_service_networks,
+        )
+        return _one("service or service network", resources, name)
+
+    def _service_for(self, network: ServiceNetwork, name: str) -> Service:
+        for service in self.services:
+            if service.account == network.account and service.name == name:
+                return service
+        return self.service(name)
+
+
+def _one(kind: str, values: tuple[_Named, ...], name: str) -> _Named:
+    found = [each for each in values if name in {each.name, each.id, each.arn}]
+    if not found:
+        raise unknown(kind, name, (each.name for each in values))
+    if len(found) > 1:
+        error = ConfigurationError(f"{kind} `{name}` exists more than once")
+        error.add_note(f"use an ARN: {', '.join(each.arn for each in found)}")
+        raise error
+    return found[0]
+
+
+_FIELD_OF: dict[type, str] = {
+    ServiceNetwork: "service_networks",
+    Service: "services",
+    TargetGroup: "target_groups",
+    Vpc: "vpcs",
+    ServiceAssociation: "service_associations",
+    VpcAssociation: "vpc_associations",
+    ResourceShare: "resource_shares",
+    Organization: "organizations",
+    AccessLogSubscription: "access_log_subscriptions",
+}

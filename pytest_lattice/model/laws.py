@@ -1,0 +1,228 @@
+"""What must hold between declared resources for AWS to accept them together.
+
+Each law is a function over the whole configuration that raises on the first
+breach, naming the culprit.  Laws about one value alone live with that value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.model.service import Forward
+from pytest_lattice.model.sharing import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_lattice.model.configuration import Configuration
+    from pytest_lattice.model.service import Listener, Service
+    from pytest_lattice.model.service_network import ServiceNetwork
+    from pytest_lattice.model.target_group import TargetGroup
+
+_Thing = TypeVar("_Thing")
+
+
+def check(configuration: Configuration) -> None:
+    """Hold a configuration to every law.
+
+    Raises:
+        ConfigurationError: the first breach found.
+    """
+    for law in _LAWS:
+        law(configuration)
+
+
+def _names_are_unique(configuration: Configuration) -> None:
+    # AWS: vpc-lattice/latest/APIReference: names are unique per account and Region
+    for kind, resources in (
+        ("service network", configuration.service_networks),
+        ("service", configuration.services),
+        ("target group", configuration.target_groups),
+        ("VPC", configuration.vpcs),
+    ):
+        twice = _first_twice(
+            (each.account, each.region, each.name) for each in resources
+        )
+        if twice:
+            account, region, name = twice
+            raise ConfigurationError(
+                f"{kind} `{name}` already exists in account {account}, {region}"
+            )
+    for kind, names in (
+        ("resource share", [each.name for each in configuration.resource_shares]),
+        ("organization", [each.id for each in configuration.organizations]),
+    ):
+        if again := _first_twice(names):
+            raise ConfigurationError(f"{kind} `{again}` already exists")
+
+
+def _first_twice(things: Iterable[_Thing]) -> _Thing | None:
+    return next((each for each, count in Counter(things).items() if count > 1), None)
+
+
+def _actions_reach_groups(configuration: Configuration) -> None:
+    user: dict[str, Service] = {}
+    for service in configuration.services:
+        for listener in service.listeners:
+            for action in _forwards(listener):
+                for each in action.target_groups:
+                    group = configuration.target_group_of(service, each.target_group)
+                    _check_listener_group(listener, group)
+                    # AWS: vpc-lattice/latest/ug/create-target-group: one service
+                    first = user.setdefault(group.arn, service)
+                    if first is not service:
+                        raise ConfigurationError(
+                            f"target group `{group.name}` is used by services "
+                            f"`{first.name}` and `{service.name}`; AWS allows one"
+                        )
+
+
+def _forwards(listener: Listener) -> list[Forward]:
+    actions = [*(rule.action for rule in listener.rules), listener.default]
+    return [action for action in actions if isinstance(action, Forward)]
+
+
+def _check_listener_group(listener: Listener, group: TargetGroup) -> None:
+    where = f"listener `{listener.name}` cannot forward to target group `{group.name}`"
+    # AWS: vpc-lattice/latest/ug/tls-listeners
+    if (listener.protocol == "TLS_PASSTHROUGH") != (group.protocol == "TCP"):
+        raise ConfigurationError(
+            f"{where}: TLS_PASSTHROUGH listeners and TCP target groups "
+            "go only with each other"
+        )
+    # AWS: vpc-lattice/latest/ug/target-groups
+    if group.protocol_version in {"HTTP2", "GRPC"} and listener.protocol != "HTTPS":
+        raise ConfigurationError(
+            f"{where}: protocol version {group.protocol_version} needs an HTTPS listener"
+        )
+
+
+def _groups_live_in_vpcs(configuration: Configuration) -> None:
+    for group in configuration.target_groups:
+        if group.vpc is not None:
+            configuration.vpc(group.vpc)
+
+
+def _services_are_associated_lawfully(configuration: Configuration) -> None:
+    seen: set[tuple[str, str]] = set()
+    declared = bool(configuration.service_networks)
+    for network, service, account in configuration.service_pairs():
+        where = f"service `{service.name}` with service network `{network.name}`"
+        if (network.arn, service.arn) in seen:
+            # AWS: vpc-lattice/latest/ug/service-network-associations
+            raise ConfigurationError(f"cannot associate {where} twice")
+        seen.add((network.arn, service.arn))
+        if network.region != service.region and declared:
+            raise ConfigurationError(
+                f"cannot associate {where}: {service.region} is not {network.region}"
+            )
+        if declared:
+            _check_association(configuration, network, service, account, where)
+
+
+def _check_association(
+    configuration: Configuration,
+    network: ServiceNetwork,
+    service: Service,
+    account: str,
+    where: str,
+) -> None:
+    # AWS: vpc-lattice/latest/ug/sharing: the creator owns at least one side
+    if account not in {network.account, service.account}:
+        raise ConfigurationError(
+            f"cannot associate {where}: account {account} owns neither"
+        )
+    for side in (network, service):
+        reason = refusal(
+            account, side, configuration.resource_shares, configuration.organizations
+        )
+        if reason:
+            raise ConfigurationError(f"cannot associate {where}: {reason}")
+
+
+def _vpcs_are_associated_lawfully(configuration: Configuration) -> None:
+    network_of: dict[str, ServiceNetwork] = {}
+    for network, vpc in configuration.vpc_pairs():
+        where = f"VPC `{vpc.name}` with service network `{network.name}`"
+        # AWS: vpc-lattice/latest/ug/quotas: one association per VPC
+        first = network_of.setdefault(vpc.id, network)
+        if first.arn != network.arn:
+            raise ConfigurationError(
+                f"cannot associate {where}: it is associated with `{first.name}`"
+            )
+        if not configuration.service_networks:
+            continue
+        if vpc.region != network.region:
+            raise ConfigurationError(
+                f"cannot associate {where}: {vpc.region} is not {network.region}"
+            )
+        # AWS: vpc-lattice/latest/ug/create-target-group: only the VPC's owner
+        reason = refusal(
+            vpc.account,
+            network,
+            configuration.resource_shares,
+            configuration.organizations,
+        )
+        if reason:
+            raise ConfigurationError(f"cannot associate {where}: {reason}")
+
+
+def _custom_domains_are_unique(configuration: Configuration) -> None:
+    # AWS: vpc-lattice/latest/ug/service-custom-domain-name: unique in a network
+    owner: dict[tuple[str, str], Service] = {}
+    for network, service, _ in configuration.service_pairs():
+        if service.custom_domain_name:
+            domain = service.custom_domain_name.lower()
+            first = owner.setdefault((network.arn, domain), service)
+            if first is not service:
+                raise ConfigurationError(
+                    f"services `{first.name}` and `{service.name}` in service network "
+                    f"`{network.name}` share the custom domain name `{domain}`"
+                )
+
+
+def _shares_share_what_is_owned(configuration: Configuration) -> None:
+    for share in configuration.resource_shares:
+        shareable: tuple[Service | ServiceNetwork, ...] = (
+            *configuration.services,
+            *configuration.service_networks,
+        )
+        owned = {
+            name
+            for each in shareable
+            if each.account == share.account
+            for name in (each.name, each.id, each.arn)
+        }
+        for resource in share.resources:
+            if resource not in owned:
+                raise ConfigurationError(
+                    f"resource share `{share.name}`: account {share.account} "
+                    f"owns no service or service network `{resource}`"
+                )
+
+
+def _subscriptions_have_a_resource(configuration: Configuration) -> None:
+    kinds = [
+        (configuration.logged_resource(each.resource).arn, type(each.destination))
+        for each in configuration.access_log_subscriptions
+    ]
+    # AWS: one subscription per destination type per resource
+    if twice := _first_twice(kinds):
+        raise ConfigurationError(
+            f"access log subscription of `{twice[0]}` exists already "
+            "for this type of destination"
+        )
+
+
+_LAWS: tuple[Callable[[Configuration], None], ...] = (
+    _names_are_unique,
+    _actions_reach_groups,
+    _groups_live_in_vpcs,
+    _shares_share_what_is_owned,
+    _services_are_associated_lawfully,
+    _vpcs_are_associated_lawfully,
+    _custom_domains_are_unique,
+    _subscriptions_have_a_resource,
+)

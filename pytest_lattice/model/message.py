@@ -1,0 +1,89 @@
+"""A request and a response as the data plane sees them, without their bodies.
+
+Edges translate into these values; headers are pairs of text (latin-1) in the
+order received, request names in lower case.  Bodies travel beside them, so that
+a history of a million requests holds no bodies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+HttpVersion: TypeAlias = Literal["HTTP/1.1", "HTTP/2"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a request comes from.
+
+    Args:
+        vpc: the id of the client's VPC, which tells sources apart; addresses of
+            different VPCs may be the same.
+        address: the client's IP address.
+        port: the client's port.
+    """
+
+    vpc: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatticeRequest:
+    """A request as it enters the service network.
+
+    Args:
+        method: as sent.
+        scheme: ``http`` or ``https``.
+        host: the Host header or ``:authority``, as sent.
+        server_name: the name that was dialed: the TLS server name, else the host
+            of the URL.
+        port: the port that was dialed.
+        path: the raw path, percent-encoded as sent, without the query.
+        query: the raw query without ``?``; None when there is none.
+        headers: pairs of lower-case name and value.
+        http_version: ``HTTP/1.1`` or ``HTTP/2``.
+        source: the client's VPC and address.
+    """
+
+    method: str
+    scheme: str
+    host: str
+    server_name: str
+    port: int
+    path: str
+    query: str | None
+    headers: Headers
+    http_version: HttpVersion
+    source: Source
+
+    @property
+    def target(self) -> str:
+        """The request target: path and query."""
+        return self.path if self.query is None else f"{self.path}?{self.query}"
+
+    @property
+    def url(self) -> str:
+        """The URL, with the port where it is not the scheme's own."""
+        usual = 443 if self.scheme == "https" else 80
+        port = "" if self.port == usual else f":{self.port}"
+        return f"{self.scheme}://{self.server_name}{port}{self.target}"
+
+    def header_values(self, name: str) -> tuple[str, ...]:
+        """Return all values of a header; the name in lower case."""
+        return tuple(value for each, value in self.headers if each == name)
+
+
+@dataclass(frozen=True, slots=True)
+class LatticeResponse:
+    """The head of a response.
+
+    Args:
+        status: the HTTP status.
+        headers: pairs of name and value, names as the target wrote them.
+    """
+
+    status: int
+    headers: Headers

@@ -1,0 +1,504 @@
+"""A service with its listeners, rules and actions, as AWS declares them.
+
+Constructors are short where AWS is long, and check AWS's limits.  Nothing here
+knows which other resources exist, nor how a request is matched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Literal, TypeAlias, cast
+
+from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.model.names import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_REGION,
+    check_name,
+    check_owner,
+    identifier,
+    lattice_arn,
+    service_dns_name,
+)
+from pytest_lattice.model.value import Value, read_only
+
+ListenerProtocol: TypeAlias = Literal["HTTP", "HTTPS", "TLS_PASSTHROUGH"]
+
+# AWS: vpc-lattice/latest/APIReference/API_PathMatchType
+_PATH = re.compile(r"/[a-zA-Z0-9@:%_+.~#?&/=-]*")
+_PATH_LENGTH = 200
+# AWS: vpc-lattice/latest/APIReference/API_HeaderMatch, _HttpMatch
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_HEADER_VALUE_LENGTH = 200
+_HEADER_MATCHES = 5
+_METHOD_LENGTH = 16
+# AWS: vpc-lattice/latest/APIReference/API_CreateRule
+_PRIORITIES = range(1, 2001)
+# AWS: vpc-lattice/latest/APIReference/API_WeightedTargetGroup, _ForwardAction
+_WEIGHTS = range(1000)
+_TARGET_GROUPS = 10
+# AWS: a weight left out is echoed as 100 (CLI example of create-listener)
+_ONLY_WEIGHT = 100
+# AWS: vpc-lattice/latest/ug/listener-rules: only 404 and 500 are supported
+_FIXED_STATUSES = (404, 500)
+# AWS: vpc-lattice/latest/APIReference/API_CreateListener
+_DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443, "TLS_PASSTHROUGH": 443}
+_PORTS = range(1, 65536)
+# AWS: vpc-lattice/latest/ug/quotas (idle timeout per service, 2026)
+_IDLE_TIMEOUTS = range(60, 601)
+_CUSTOM_DOMAIN = re.compile(
+    r"(?=.{3,255}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FixedResponse(Value):
+    """Answer without a target.
+
+    Args:
+        status_code: 404 or 500, the two that AWS supports.
+
+    Raises:
+        ConfigurationError: any other status.
+
+    AWS: vpc-lattice/latest/ug/listener-rules
+    """
+
+    status_code: int
+
+    def __post_init__(self) -> None:
+        """Hold the status to the two that AWS supports."""
+        if self.status_code not in _FIXED_STATUSES:
+            raise ConfigurationError(
+                f"fixed response `{self.status_code}` is neither 404 nor 500"
+            )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WeightedTargetGroup(Value):
+    """One share of a `Forward`.
+
+    Args:
+        target_group: the name, id or ARN of the target group.
+        weight: 0 to 999; the share is the weight over the sum of all weights.
+
+    AWS: vpc-lattice/latest/APIReference/API_WeightedTargetGroup
+    """
+
+    target_group: str
+    weight: int = _ONLY_WEIGHT
+
+    def __post_init__(self) -> None:
+        """Hold the weight to AWS's range."""
+        if type(self.weight) is not int or self.weight not in _WEIGHTS:
+            raise ConfigurationError(
+                f"weight `{self.weight}` of target group `{self.target_group}` "
+                "is not a whole number from 0 to 999"
+            )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Forward(Value):
+    """Send the request to a target group, chosen by weight.
+
+    Args:
+        target_groups: a name (``Forward("instances")``), a mapping of names to
+            weights (``Forward({"instances": 20, "functions": 10})``) or a
+            sequence of `WeightedTargetGroup`.
+
+    Raises:
+        ConfigurationError: no group, more than ten, a group named twice, or a
+            weight that is not a whole number from 0 to 999.
+
+    AWS: vpc-lattice/latest/APIReference/API_ForwardAction
+    """
+
+    target_groups: tuple[WeightedTargetGroup, ...]
+
+    def __init__(
+        self,
+        target_groups: str | Mapping[str, int] | Sequence[WeightedTargetGroup],
+    ) -> None:
+        """Take the short spellings."""
+        groups: tuple[WeightedTargetGroup, ...]
+        if isinstance(target_groups, str):
+            groups = (WeightedTargetGroup(target_groups),)
+        elif isinstance(target_groups, Mapping):
+            groups = tuple(WeightedTargetGroup(*item) for item in target_groups.items())
+        else:
+            groups = tuple(target_groups)
+        self._set(target_groups=groups)
+        self._check()
+
+    def _check(self) -> None:
+        for group in self.target_groups:
+            if not isinstance(group, WeightedTargetGroup):
+                # AWS: the weight is required with several groups (facts Q9)
+                raise ConfigurationError(
+                    f"forward to `{group}` needs its weight: "
+                    f"a mapping of target group names to weights"
+                )
+        names = [group.target_group for group in self.target_groups]
+        if not 1 <= len(names) <= _TARGET_GROUPS:
+            raise ConfigurationError(
+                f"forward names {len(names)} target groups, not 1 to {_TARGET_GROUPS}"
+            )
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigurationError(f"forward names target group `{name}` twice")
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """The weight by target group, as declared."""
+        return {group.target_group: group.weight for group in self.target_groups}
+
+    def __repr__(self) -> str:
+        """Print the shortest spelling."""
+        match self.target_groups:
+            case (WeightedTargetGroup(name, weight),) if weight == _ONLY_WEIGHT:
+                return f"Forward({name!r})"
+            case _:
+                return f"Forward({self.weights!r})"
+
+
+Action: TypeAlias = Forward | FixedResponse
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HeaderMatch(Value):
+    """A condition on one request header; give one of exact, prefix, contains.
+
+    Args:
+        name: the header's name; compared without case, as HTTP has it.
+        exact: the whole value.
+        prefix: how the value starts.
+        contains: what the value holds somewhere.
+        case_sensitive: whether the value's case counts; AWS's default is no.
+
+    Raises:
+        ConfigurationError: none or several of the three, or a length.
+
+    AWS: vpc-lattice/latest/APIReference/API_HeaderMatch
+    """
+
+    name: str
+    _: KW_ONLY
+    exact: str | None = None
+    prefix: str | None = None
+    contains: str | None = None
+    case_sensitive: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the union and the lengths."""
+        if not _HEADER_NAME.fullmatch(self.name):
+            raise ConfigurationError(
+                f"header name `{self.name}` is not a header name of 1 to 100 characters"
+            )
+        given = [each for each in (self.exact, self.prefix, self.contains) if each]
+        if len(given) != 1:
+            raise ConfigurationError(
+                f"header match `{self.name}` takes one of exact, prefix and contains, "
+                f"not {len(given)}"
+            )
+        if len(given[0]) > _HEADER_VALUE_LENGTH:
+            raise ConfigurationError(
+                f"header match `{self.name}` has a value of {len(given[0])} "
+                f"characters, more than {_HEADER_VALUE_LENGTH}"
+            )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rule(Value):
+    """A listener rule: conditions, all of which must hold, and an action.
+
+    Args:
+        priority: 1 to 2000, unique in the listener; the lowest is tried first.
+        method: the exact method, case sensitive; any token up to 16 characters.
+        path: the whole path, without the query string.
+        path_prefix: how the path starts, as text (``/v2`` matches ``/v2example``).
+        path_case_sensitive: whether the path's case counts.
+        headers: up to five conditions; a mapping ``{"x-beta": "1"}`` means exact
+            values.
+        action: what to do; a `Forward` or a `FixedResponse`.
+        name: unique in the listener; ``priority-<n>`` unless given.
+        tags: up to 50 tags.
+
+    Raises:
+        ConfigurationError: a limit of AWS, or no condition at all.
+
+    AWS: vpc-lattice/latest/ug/listener-rules
+    """
+
+    priority: int
+    _: KW_ONLY
+    action: Action
+    method: str | None = None
+    path: str | None = None
+    path_prefix: str | None = None
+    # AWS: the newest API text says true; Terraform sends false (facts Q2)
+    path_case_sensitive: bool = True
+    headers: Mapping[str, str] | Sequence[HeaderMatch] = ()
+    name: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Normalize the short spellings and check AWS's limits."""
+        if type(self.priority) is not int or self.priority not in _PRIORITIES:
+            raise ConfigurationError(
+                f"rule priority `{self.priority}` is not a whole number from 1 to 2000"
+            )
+        self._set(
+            name=self.name or f"priority-{self.priority}",
+            headers=_header_matches(self.headers),
+            tags=read_only(self.tags),
+        )
+        check_name("rule", self.name)
+        _check_action(self.action, f"rule `{self.name}`")
+        self._check_conditions()
+
+    def _check_conditions(self) -> None:
+        where = f"rule `{self.name}`"
+        if self.path is not None and self.path_prefix is not None:
+            raise ConfigurationError(f"{where} takes one of path and path_prefix")
+        for path in (self.path, self.path_prefix):
+            if path is not None:
+                _check_path(path, where)
+        if self.method is not None and not 1 <= len(self.method) <= _METHOD_LENGTH:
+            raise ConfigurationError(
+                f"{where} has a method of {len(self.method)} characters, "
+                f"not 1 to {_METHOD_LENGTH}"
+            )
+        if len(self.headers) > _HEADER_MATCHES:
+            raise ConfigurationError(
+                f"{where} matches {len(self.headers)} headers, "
+                f"more than {_HEADER_MATCHES}"
+            )
+        if (self.method, self.path, self.path_prefix, self.headers) == (
+            None,
+            None,
+            None,
+            (),
+        ):
+            # AWS: vpc-lattice/latest/APIReference/API_HttpMatch
+            raise ConfigurationError(
+                f"{where} matches on nothing; give a method, path, path_prefix "
+                "or headers"
+            )
+
+    @property
+    def header_matches(self) -> tuple[HeaderMatch, ...]:
+        """The conditions on headers, one by one."""
+        return cast("tuple[HeaderMatch, ...]", self.headers)
+
+    def __repr__(self) -> str:
+        """Leave out the derived name."""
+        return Value.__repr__(self).replace(f", name='priority-{self.priority}'", "")
+
+
+def _header_matches(
+    headers: Mapping[str, str] | Sequence[HeaderMatch],
+) -> tuple[HeaderMatch, ...]:
+    if isinstance(headers, Mapping):
+        return tuple(HeaderMatch(name, exact=headers[name]) for name in headers)
+    return tuple(headers)
+
+
+def _check_path(path: str, where: str) -> None:
+    if not path.startswith("/"):
+        raise ConfigurationError(f"{where}: path `{path}` does not start with `/`")
+    if len(path) > _PATH_LENGTH:
+        raise ConfigurationError(
+            f"{where}: path `{path[:40]}…` has {len(path)} characters, "
+            f"more than {_PATH_LENGTH}"
+        )
+    if not _PATH.fullmatch(path):
+        wrong = next(each for each in path if not _PATH.fullmatch(f"/{each}"))
+        raise ConfigurationError(
+            f"{where}: path `{path}` holds `{wrong}`, which AWS does not accept; "
+            "there are no wildcards"
+        )
+
+
+def _check_action(action: object, where: str) -> None:
+    if not isinstance(action, (Forward, FixedResponse)):
+        raise ConfigurationError(
+            f"{where}: action `{action!r}` is neither Forward nor FixedResponse"
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Listener(Value):
+    """A port of a service with its rules.
+
+    Args:
+        protocol: ``HTTP``, ``HTTPS`` or ``TLS_PASSTHROUGH``.
+        port: 1 to 65535; 80 for HTTP and 443 otherwise unless given.
+        default: the action when no rule matches.
+        rules: tried by priority; their order here does not matter.
+        name: unique in the service; ``<protocol>-<port>`` unless given.
+        tags: up to 50 tags.
+
+    Raises:
+        ConfigurationError: a limit of AWS, or two rules with one priority or name.
+
+    AWS: vpc-lattice/latest/ug/listeners
+    """
+
+    protocol: ListenerProtocol
+    port: int = 0
+    _: KW_ONLY
+    default: Action
+    rules: Sequence[Rule] = ()
+    name: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Fill in port and name, sort the rules and check AWS's limits."""
+        if self.protocol not in _DEFAULT_PORTS:
+            raise ConfigurationError(
+                f"listener protocol `{self.protocol}` is not "
+                "HTTP, HTTPS or TLS_PASSTHROUGH"
+            )
+        port = self.port or _DEFAULT_PORTS[self.protocol]
+        if type(port) is not int or port not in _PORTS:
+            raise ConfigurationError(f"listener port `{port}` is not from 1 to 65535")
+        name = self.name or f"{self.protocol.lower().replace('_', '-')}-{port}"
+        check_name("listener", name)
+        _check_action(self.default, f"listener `{name}`")
+        self._set(port=port, name=name, tags=read_only(self.tags))
+        for rule in self.rules:
+            if not isinstance(rule, Rule):
+                raise ConfigurationError(f"listener `{name}`: `{rule!r}` is not a Rule")
+        self._set(rules=tuple(sorted(self.rules, key=lambda rule: rule.priority)))
+        self._check_rules()
+
+    def _check_rules(self) -> None:
+        where = f"listener `{self.name}`"
+        if self.protocol == "TLS_PASSTHROUGH":
+            # AWS: vpc-lattice/latest/ug/tls-listeners
+            if self.rules or isinstance(self.default, FixedResponse):
+                raise ConfigurationError(
+                    f"{where}: TLS_PASSTHROUGH takes no rules, "
+                    "only a default that forwards"
+                )
+            return
+        for before, after in zip(self.rules, self.rules[1:], strict=False):
+            if before.priority == after.priority:
+                raise ConfigurationError(
+                    f"{where}: rules `{before.name}` and `{after.name}` "
+                    f"both have priority {before.priority}"
+                )
+        names = [rule.name for rule in self.rules]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigurationError(f"{where} has two rules named `{name}`")
+
+    @property
+    def scheme(self) -> str:
+        """The URL scheme by which clients reach it."""
+        return "http" if self.protocol == "HTTP" else "https"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Service(Value):
+    """A service: what clients call by a DNS name.
+
+    Args:
+        name: 3 to 40 of a-z, 0-9 and hyphens, unique in account and Region.
+        listeners: one for each port.
+        custom_domain_name: a second name for clients, such as ``api.example.com``.
+        certificate_arn: the ACM certificate for the custom domain name; without
+            one, HTTPS to that name fails as it does on AWS.
+        idle_timeout_seconds: 60 to 600.
+        account: the 12-digit owner.
+        region: the Region.
+        tags: up to 50 tags.
+
+    Raises:
+        ConfigurationError: a limit of AWS, or two listeners with one port or name.
+
+    AWS: vpc-lattice/latest/ug/services
+    """
+
+    name: str
+    _: KW_ONLY
+    listeners: Sequence[Listener] = ()
+    custom_domain_name: str | None = None
+    certificate_arn: str | None = None
+    idle_timeout_seconds: int = 60
+    account: str = DEFAULT_ACCOUNT
+    region: str = DEFAULT_REGION
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Check AWS's limits."""
+        check_name("service", self.name)
+        check_owner(self.account, self.region)
+        self._set(listeners=tuple(self.listeners), tags=read_only(self.tags))
+        where = f"service `{self.name}`"
+        if self.idle_timeout_seconds not in _IDLE_TIMEOUTS:
+            raise ConfigurationError(
+                f"{where}: idle timeout `{self.idle_timeout_seconds}` "
+                "is not from 60 to 600 seconds"
+            )
+        if self.custom_domain_name and not _CUSTOM_DOMAIN.fullmatch(
+            self.custom_domain_name
+        ):
+            raise ConfigurationError(
+                f"{where}: custom domain name `{self.custom_domain_name}` "
+                "is not a domain name of 3 to 255 characters"
+            )
+        self._check_listeners(where)
+
+    def _check_listeners(self, where: str) -> None:
+        ports: set[int] = set()
+        names: set[str] = set()
+        for listener in self.listeners:
+            if not isinstance(listener, Listener):
+                raise ConfigurationError(f"{where}: `{listener!r}` is not a Listener")
+            if listener.port in ports:
+                raise ConfigurationError(
+                    f"{where} has two listeners on port {listener.port}"
+                )
+            if listener.name in names:
+                raise ConfigurationError(
+                    f"{where} has two listeners named `{listener.name}`"
+                )
+            ports.add(listener.port)
+            names.add(listener.name)
+            if listener.protocol == "TLS_PASSTHROUGH" and not self.custom_domain_name:
+                # AWS: vpc-lattice/latest/ug/tls-listeners
+                raise ConfigurationError(
+                    f"{where}: listener `{listener.name}` is TLS_PASSTHROUGH, "
+                    "which needs a custom domain name"
+                )
+
+    @property
+    def id(self) -> str:
+        """The id, ``svc-`` and 17 hexadecimal digits."""
+        return identifier("svc", self.account, self.region, self.name)
+
+    @property
+    def arn(self) -> str:
+        """The ARN."""
+        return lattice_arn(
+            f"service/{self.id}", account=self.account, region=self.region
+        )
+
+    @property
+    def dns_name(self) -> str:
+        """The generated DNS name."""
+        return service_dns_name(self.name, self.id, self.region)
+
+    def listener_arn(self, listener: Listener) -> str:
+        """Write the ARN of one of its listeners."""
+        listener_id = identifier("listener", self.arn, listener.name)
+        return f"{self.arn}/listener/{listener_id}"
+
+    def rule_arn(self, listener: Listener, rule: Rule | None) -> str:
+        """Write the ARN of a rule of a listener; None is the default rule."""
+        parent = self.listener_arn(listener)
+        name = rule.name if rule else "default rule"
+        return f"{parent}/rule/{identifier('rule', parent, name)}"

@@ -1,0 +1,260 @@
+"""Service networks, VPCs, their associations, and sharing between accounts.
+
+A service network declares what it connects; who may connect what is the law of
+`model.sharing`.  Nothing here routes a request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from ipaddress import ip_network
+from typing import cast
+
+from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.model.names import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_REGION,
+    check_name,
+    check_owner,
+    identifier,
+    lattice_arn,
+)
+from pytest_lattice.model.value import Value, read_only
+
+_VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
+_ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}")
+_UNIT_ID = re.compile(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}")
+_ACCOUNT = re.compile(r"\d{12}")
+
+
+def is_vpc_id(text: str) -> bool:
+    """Tell a VPC's id from a name given to it in a test."""
+    return _VPC_ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Vpc(Value):
+    """A VPC that clients or targets live in.
+
+    Args:
+        name: a name of your choice, or a real id such as ``vpc-0abc…``.
+        cidr: its IPv4 range; ranges of different VPCs may overlap.
+        ipv6_cidr: its IPv6 range.
+        account: the 12-digit owner.
+        region: the Region.
+        tags: up to 50 tags.
+
+    Raises:
+        ConfigurationError: a range that is none.
+    """
+
+    name: str
+    _: KW_ONLY
+    cidr: str = "10.0.0.0/16"
+    ipv6_cidr: str = "fd12:3456:789a::/56"
+    account: str = DEFAULT_ACCOUNT
+    region: str = DEFAULT_REGION
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_owner(self.account, self.region)
+        self._set(tags=read_only(self.tags))
+        if not self.name:
+            raise ConfigurationError("a VPC needs a name or an id")
+        for version, cidr in ((4, self.cidr), (6, self.ipv6_cidr)):
+            try:
+                network = ip_network(cidr)
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"VPC `{self.name}`: range `{cidr}` is none: {error}"
+                ) from None
+            if network.version != version:
+                raise ConfigurationError(
+                    f"VPC `{self.name}`: range `{cidr}` is not IPv{version}"
+                )
+
+    @property
+    def id(self) -> str:
+        """The id: the name if that is one, else ``vpc-`` and 17 digits."""
+        if is_vpc_id(self.name):
+            return self.name
+        return identifier("vpc", self.account, self.region, self.name)
+
+    @property
+    def arn(self) -> str:
+        """The ARN."""
+        return f"arn:aws:ec2:{self.region}:{self.account}:vpc/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ServiceNetwork(Value):
+    """A service network: the boundary inside which VPCs reach services.
+
+    Args:
+        name: 3 to 63 of a-z, 0-9 and hyphens, unique in account and Region.
+        services: names, ids or ARNs of services to associate, by the owner of
+            the network; `ServiceAssociation` says otherwise.
+        vpcs: names or ids of VPCs to associate, by the owner of each VPC.
+        account: the 12-digit owner.
+        region: the Region.
+        tags: up to 50 tags.
+
+    Raises:
+        ConfigurationError: a name that AWS would refuse.
+
+    AWS: vpc-lattice/latest/ug/service-networks
+    """
+
+    name: str
+    _: KW_ONLY
+    services: Sequence[str] = ()
+    vpcs: Sequence[str] = ()
+    account: str = DEFAULT_ACCOUNT
+    region: str = DEFAULT_REGION
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Check AWS's limits."""
+        check_name("service network", self.name)
+        check_owner(self.account, self.region)
+        for kind in ("services", "vpcs"):
+            if isinstance(getattr(self, kind), str):
+                raise ConfigurationError(
+                    f"service network `{self.name}`: {kind} is a list of names"
+                )
+        self._set(
+            services=tuple(self.services),
+            vpcs=tuple(self.vpcs),
+            tags=read_only(self.tags),
+        )
+
+    @property
+    def id(self) -> str:
+        """The id, ``sn-`` and 17 hexadecimal digits."""
+        return identifier("sn", self.account, self.region, self.name)
+
+    @property
+    def arn(self) -> str:
+        """The ARN."""
+        return lattice_arn(
+            f"servicenetwork/{self.id}", account=self.account, region=self.region
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ServiceAssociation(Value):
+    """A service association, made by an account that owns one of the two sides.
+
+    Args:
+        service_network: name, id or ARN.
+        service: name, id or ARN.
+        account: who creates it; must own one side and see the other.
+
+    AWS: vpc-lattice/latest/ug/service-network-associations
+    """
+
+    service_network: str
+    service: str
+    _: KW_ONLY
+    account: str = DEFAULT_ACCOUNT
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VpcAssociation(Value):
+    """A VPC association, made by the owner of the VPC.
+
+    Args:
+        service_network: name, id or ARN.
+        vpc: name or id; a VPC is associated with at most one service network.
+
+    AWS: vpc-lattice/latest/ug/service-network-associations
+    """
+
+    service_network: str
+    vpc: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ResourceShare(Value):
+    """An AWS RAM resource share of service networks or services.
+
+    Args:
+        name: a name of your choice.
+        resources: names, ids or ARNs of service networks and services that the
+            account owns.
+        principals: who may use them: account ids, organization ids (``o-…``) or
+            organizational unit ids (``ou-…``), or ARNs that end in one.
+        account: the 12-digit owner.
+
+    Raises:
+        ConfigurationError: a principal that RAM does not take for Lattice.
+
+    AWS: vpc-lattice/latest/ug/sharing
+    """
+
+    name: str
+    _: KW_ONLY
+    resources: Sequence[str]
+    principals: Sequence[str]
+    account: str = DEFAULT_ACCOUNT
+
+    def __post_init__(self) -> None:
+        """Check the principals."""
+        self._set(resources=tuple(self.resources), principals=tuple(self.principals))
+        for principal in self.receivers:
+            known = (_ACCOUNT, _ORGANIZATION_ID, _UNIT_ID)
+            if not any(pattern.fullmatch(principal) for pattern in known):
+                # AWS: not shareable with IAM users and roles
+                raise ConfigurationError(
+                    f"resource share `{self.name}`: principal `{principal}` is no "
+                    "account, organization or organizational unit"
+                )
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """The principals as bare ids."""
+        return tuple(each.rsplit("/", 1)[-1] for each in self.principals)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Organization(Value):
+    """An AWS organization, to which resources can be shared as a whole.
+
+    Args:
+        id: such as ``o-exampleorgid``.
+        accounts: its 12-digit member accounts.
+        units: the member accounts of organizational units, by ``ou-…`` id.
+
+    Raises:
+        ConfigurationError: an id that is none.
+    """
+
+    id: str
+    _: KW_ONLY
+    accounts: Sequence[str] = ()
+    units: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Check the ids; accounts of a unit are members."""
+        if not _ORGANIZATION_ID.fullmatch(self.id):
+            raise ConfigurationError(f"organization id `{self.id}` is not `o-…`")
+        members = list(self.accounts)
+        for unit, accounts in self.units.items():
+            if not _UNIT_ID.fullmatch(unit):
+                raise ConfigurationError(
+                    f"organizational unit id `{unit}` is not `ou-…`"
+                )
+            members += accounts
+        for account in members:
+            if not _ACCOUNT.fullmatch(account):
+                raise ConfigurationError(f"account `{account}` is not 12 digits")
+        self._set(accounts=tuple(dict.fromkeys(members)))
+
+    def members(self, receiver: str) -> tuple[str, ...]:
+        """Return the accounts behind an organization or unit id of this one."""
+        if receiver == self.id:
+            return cast("tuple[str, ...]", self.accounts)
+        return tuple(self.units.get(receiver, ()))

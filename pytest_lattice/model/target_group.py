@@ -1,0 +1,400 @@
+"""A target group with its targets and health check, as AWS declares them.
+
+What answers behind a target (a test app) is carried along as an opaque object;
+recognizing and calling it is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from ipaddress import ip_address
+from typing import Literal, TypeAlias, cast
+
+from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.model.names import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_REGION,
+    check_name,
+    check_owner,
+    digest,
+    identifier,
+    lattice_arn,
+)
+from pytest_lattice.model.value import Value, read_only
+
+TargetGroupType: TypeAlias = Literal["INSTANCE", "IP", "LAMBDA", "ALB"]
+TargetStatus: TypeAlias = Literal[
+    "INITIAL", "HEALTHY", "UNHEALTHY", "DRAINING", "UNUSED", "UNAVAILABLE"
+]
+
+#: The VPC of what does not name one.
+DEFAULT_VPC = "default"
+
+# AWS: vpc-lattice/latest/ug/target-groups, create-target-group, tls-listeners,
+# lambda-functions, alb-target: the legal (type, protocol) → protocol versions.
+_COMBINATIONS: dict[tuple[str, str | None], tuple[str | None, ...]] = {
+    ("INSTANCE", "HTTP"): ("HTTP1", "HTTP2", "GRPC"),
+    ("INSTANCE", "HTTPS"): ("HTTP1", "HTTP2", "GRPC"),
+    ("INSTANCE", "TCP"): (None,),
+    ("IP", "HTTP"): ("HTTP1", "HTTP2", "GRPC"),
+    ("IP", "HTTPS"): ("HTTP1", "HTTP2", "GRPC"),
+    ("IP", "TCP"): (None,),
+    ("ALB", "HTTP"): ("HTTP1",),
+    ("ALB", "HTTPS"): ("HTTP1",),
+    ("ALB", "TCP"): (None,),
+    ("LAMBDA", None): (None,),
+}
+_TYPES = ("INSTANCE", "IP", "LAMBDA", "ALB")
+# AWS: vpc-lattice/latest/APIReference/API_TargetGroupConfig
+_DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443, "TCP": 443}
+_PORTS = range(1, 65536)
+_TARGET_ID_LENGTH = 200
+# AWS: vpc-lattice/latest/ug/quotas
+_TARGETS = 1000
+# AWS: vpc-lattice/latest/ug/target-group-health-checks
+_HEALTH_PATH = re.compile(r"/[a-zA-Z0-9@:%_+.~#?&/=-]*")
+_HEALTH_PATH_LENGTH = 2048
+_MATCHER = re.compile(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*")
+_LAMBDA_ARN = re.compile(
+    r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9_-]+"
+    r"(:(\$LATEST|[a-zA-Z0-9_-]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HealthCheck(Value):
+    """How the targets of a group are probed.
+
+    Args:
+        enabled: None means AWS's default: on for HTTP1 groups, off for others.
+        protocol: ``HTTP`` or ``HTTPS``; None means the group's.
+        protocol_version: ``HTTP1`` or ``HTTP2``; None means AWS's default.
+        port: None means the target's own port.
+        path: 1 to 2048 characters, may carry a query.
+        interval_seconds: 5 to 300.
+        timeout_seconds: 1 to 120.
+        healthy_threshold_count: 2 to 10 passes in a row.
+        unhealthy_threshold_count: 2 to 10 failures in a row.
+        matcher: the statuses that pass: ``200``, ``200,202`` or ``200-299``.
+
+    Raises:
+        ConfigurationError: a limit of AWS.
+
+    AWS: vpc-lattice/latest/ug/target-group-health-checks
+    """
+
+    _: KW_ONLY
+    enabled: bool | None = None
+    protocol: Literal["HTTP", "HTTPS"] | None = None
+    protocol_version: Literal["HTTP1", "HTTP2"] | None = None
+    port: int | None = None
+    path: str = "/"
+    interval_seconds: int = 30
+    timeout_seconds: int = 5
+    healthy_threshold_count: int = 5
+    unhealthy_threshold_count: int = 2
+    matcher: str = "200"
+
+    def __post_init__(self) -> None:
+        """Check AWS's limits."""
+        limits = {
+            "interval_seconds": range(5, 301),
+            "timeout_seconds": range(1, 121),
+            "healthy_threshold_count": range(2, 11),
+            "unhealthy_threshold_count": range(2, 11),
+        }
+        for name, allowed in limits.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ConfigurationError(
+                    f"health check {name} `{value}` is not from "
+                    f"{allowed.start} to {allowed.stop - 1}"
+                )
+        if self.port is not None and self.port not in _PORTS:
+            raise ConfigurationError(
+                f"health check port `{self.port}` is not from 1 to 65535"
+            )
+        if (
+            not _HEALTH_PATH.fullmatch(self.path)
+            or len(self.path) > _HEALTH_PATH_LENGTH
+        ):
+            raise ConfigurationError(
+                f"health check path `{self.path[:60]}` is not a path of "
+                f"up to {_HEALTH_PATH_LENGTH} characters that starts with `/`"
+            )
+        if not _MATCHER.fullmatch(self.matcher):
+            raise ConfigurationError(
+                f"health check matcher `{self.matcher}` is not of the form "
+                "`200`, `200,202` or `200-299`"
+            )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Target(Value):
+    """One registered target.
+
+    Args:
+        id: the instance id, IP address, function ARN or load balancer ARN;
+            derived from the group when left out.
+        port: overrides the group's port.
+        app: what answers in the test: a WSGI or ASGI app, a Lambda handler, a
+            URL of a running server, ``"echo"``, or None for not bound.
+
+    AWS: vpc-lattice/latest/ug/register-targets
+    """
+
+    id: str = ""
+    _: KW_ONLY
+    port: int | None = None
+    app: object = None
+
+    def __post_init__(self) -> None:
+        """Check AWS's limits."""
+        if len(self.id) > _TARGET_ID_LENGTH:
+            raise ConfigurationError(
+                f"target id `{self.id[:40]}…` has {len(self.id)} characters, "
+                f"more than {_TARGET_ID_LENGTH}"
+            )
+        if self.port is not None and self.port not in _PORTS:
+            raise ConfigurationError(
+                f"port `{self.port}` of target `{self.id}` is not from 1 to 65535"
+            )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TargetGroup(Value):
+    """Targets of one kind, which rules forward to.
+
+    Args:
+        name: 3 to 128 of a-z, 0-9 and hyphens, unique in account and Region.
+        type: ``INSTANCE``, ``IP``, ``LAMBDA`` or ``ALB``.
+        protocol: ``HTTP`` (default), ``HTTPS`` or ``TCP``; not for LAMBDA.
+        protocol_version: ``HTTP1`` (default), ``HTTP2`` or ``GRPC``.
+        port: 1 to 65535; 80 for HTTP and 443 otherwise unless given.
+        ip_address_type: ``IPV4`` or, for type IP only, ``IPV6``.
+        vpc: the name or id of the targets' VPC; not for LAMBDA.
+        lambda_event_structure_version: ``V1`` (AWS's default) or ``V2``.
+        health_check: how targets are probed; AWS's defaults unless given.
+        targets: the test apps, or `Target` values; ``"echo"`` asks for the
+            built-in target that answers with what it received.
+        account: the 12-digit owner.
+        region: the Region.
+        tags: up to 50 tags.
+
+    Raises:
+        ConfigurationError: a limit or a combination that AWS does not accept.
+
+    AWS: vpc-lattice/latest/ug/target-groups
+    """
+
+    name: str
+    _: KW_ONLY
+    type: TargetGroupType = "INSTANCE"
+    protocol: Literal["HTTP", "HTTPS", "TCP"] | None = None
+    protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] | None = None
+    port: int | None = None
+    ip_address_type: Literal["IPV4", "IPV6"] = "IPV4"
+    vpc: str | None = None
+    lambda_event_structure_version: Literal["V1", "V2"] = "V1"
+    health_check: HealthCheck | None = None
+    targets: Sequence[object] | str = ()
+    account: str = DEFAULT_ACCOUNT
+    region: str = DEFAULT_REGION
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Fill in AWS's defaults and check its limits."""
+        check_name("target group", self.name)
+        check_owner(self.account, self.region)
+        self._set(tags=read_only(self.tags))
+        if self.type not in _TYPES:
+            raise ConfigurationError(
+                f"{self._where}: type `{self.type}` is none of {', '.join(_TYPES)}"
+            )
+        if self.type == "LAMBDA":
+            self._check_lambda()
+        else:
+            self._fill_in()
+        self._check_combination()
+        self._check_health_check()
+        self._set(targets=tuple(self._registered()))
+        self._check_targets()
+
+    @property
+    def _where(self) -> str:
+        return f"target group `{self.name}`"
+
+    def _fill_in(self) -> None:
+        protocol = self.protocol or "HTTP"
+        version = None if protocol == "TCP" else "HTTP1"
+        self._set(
+            protocol=protocol,
+            protocol_version=self.protocol_version or version,
+            port=self.port or _DEFAULT_PORTS.get(protocol),
+            vpc=self.vpc or DEFAULT_VPC,
+        )
+        if self.lambda_event_structure_version != "V1":
+            raise ConfigurationError(
+                f"{self._where}: lambda_event_structure_version is for LAMBDA only"
+            )
+
+    def _check_lambda(self) -> None:
+        # AWS: vpc-lattice/latest/APIReference/API_TargetGroupConfig
+        for name in ("protocol", "protocol_version", "port", "vpc"):
+            if getattr(self, name) is not None:
+                raise ConfigurationError(
+                    f"{self._where}: a LAMBDA target group takes no {name}"
+                )
+        if self.lambda_event_structure_version not in {"V1", "V2"}:
+            raise ConfigurationError(
+                f"{self._where}: lambda_event_structure_version "
+                f"`{self.lambda_event_structure_version}` is neither V1 nor V2"
+            )
+
+    def _check_combination(self) -> None:
+        versions = _COMBINATIONS.get((self.type, self.protocol))
+        if versions is None:
+            raise ConfigurationError(
+                f"{self._where}: type {self.type} does not go with "
+                f"protocol {self.protocol}"
+            )
+        if self.protocol_version not in versions:
+            raise ConfigurationError(
+                f"{self._where}: type {self.type} with protocol {self.protocol} "
+                f"does not go with protocol version {self.protocol_version}"
+            )
+        if self.port is not None and self.port not in _PORTS:
+            raise ConfigurationError(
+                f"{self._where}: port `{self.port}` is not from 1 to 65535"
+            )
+        if self.ip_address_type not in {"IPV4", "IPV6"}:
+            raise ConfigurationError(
+                f"{self._where}: IP address type `{self.ip_address_type}` "
+                "is neither IPV4 nor IPV6"
+            )
+        if self.ip_address_type == "IPV6" and self.type != "IP":
+            raise ConfigurationError(
+                f"{self._where}: IPV6 is for type IP, not {self.type}"
+            )
+
+    def _check_health_check(self) -> None:
+        if self.type in {"LAMBDA", "ALB"} and self.health_check is not None:
+            # AWS: vpc-lattice/latest/ug/target-group-health-checks
+            raise ConfigurationError(
+                f"{self._where}: type {self.type} takes no health check"
+            )
+
+    def _registered(self) -> list[Target]:
+        given = self.targets
+        if isinstance(given, str):
+            given = (given,)
+        if not isinstance(given, Sequence):
+            raise ConfigurationError(
+                f"{self._where}: targets is a list; write [{_short(given)}]"
+            )
+        registered = []
+        for position, each in enumerate(given):
+            target = each if isinstance(each, Target) else Target(app=each)
+            target = replace(
+                target,
+                id=target.id or self._derived_id(position),
+                port=target.port or self.port,
+            )
+            registered.append(target)
+        return registered
+
+    def _derived_id(self, position: int) -> str:
+        key = digest(self.account, self.region, self.name, str(position))
+        owner = f"{self.region}:{self.account}"
+        match self.type:
+            case "INSTANCE":
+                return f"i-{key}"
+            case "LAMBDA":
+                return f"arn:aws:lambda:{owner}:function:{self.name}"[:200]
+            case "ALB":
+                return (
+                    f"arn:aws:elasticloadbalancing:{owner}:loadbalancer/app/"
+                    f"{self.name[:32]}/{key[:16]}"
+                )
+            case _ if self.ip_address_type == "IPV6":
+                return str(ip_address((0xFD00 << 112) + int(key[:8], 16)))
+            case _:
+                return str(ip_address("10.0.0.4") + int(key[:4], 16) % 65_000)
+
+    def _check_targets(self) -> None:
+        targets = self.registered
+        if self.type in {"LAMBDA", "ALB"} and len(targets) > 1:
+            # AWS: vpc-lattice/latest/ug/lambda-functions, alb-target
+            raise ConfigurationError(
+                f"{self._where}: type {self.type} takes one target, not {len(targets)}"
+            )
+        if len(targets) > _TARGETS:
+            raise ConfigurationError(
+                f"{self._where} has {len(targets)} targets, more than {_TARGETS}"
+            )
+        seen: set[tuple[str, int | None]] = set()
+        for target in targets:
+            self._check_id(target)
+            if (target.id, target.port) in seen:
+                raise ConfigurationError(
+                    f"{self._where} registers `{target.id}` "
+                    f"with port {target.port} twice"
+                )
+            seen.add((target.id, target.port))
+
+    def _check_id(self, target: Target) -> None:
+        if self.type == "LAMBDA" and not _LAMBDA_ARN.fullmatch(target.id):
+            raise ConfigurationError(
+                f"{self._where}: `{target.id}` is not the ARN of a Lambda function"
+            )
+        if self.type == "IP":
+            try:
+                address = ip_address(target.id)
+            except ValueError:
+                raise ConfigurationError(
+                    f"{self._where}: `{target.id}` is not an IP address"
+                ) from None
+            if f"IPV{address.version}" != self.ip_address_type:
+                # AWS: vpc-lattice/latest/ug/register-targets
+                raise ConfigurationError(
+                    f"{self._where}: `{target.id}` is not of type "
+                    f"{self.ip_address_type}"
+                )
+            if not address.is_private and not address.is_loopback:
+                # AWS: vpc-lattice/latest/ug/register-targets: no public addresses
+                raise ConfigurationError(
+                    f"{self._where}: `{target.id}` is a public IP address"
+                )
+
+    @property
+    def id(self) -> str:
+        """The id, ``tg-`` and 17 hexadecimal digits."""
+        return identifier("tg", self.account, self.region, self.name)
+
+    @property
+    def arn(self) -> str:
+        """The ARN."""
+        return lattice_arn(
+            f"targetgroup/{self.id}", account=self.account, region=self.region
+        )
+
+    @property
+    def registered(self) -> tuple[Target, ...]:
+        """The targets with ids and ports filled in."""
+        return cast("tuple[Target, ...]", self.targets)
+
+    @property
+    def health_check_enabled(self) -> bool:
+        """Whether targets are probed, by AWS's defaults or as declared."""
+        if self.type in {"LAMBDA", "ALB"}:
+            return False
+        if self.health_check is None or self.health_check.enabled is None:
+            # AWS: on for HTTP1 groups, off for HTTP2, GRPC and TCP groups
+            return self.protocol_version == "HTTP1"
+        return self.health_check.enabled
+
+
+def _short(thing: object) -> str:
+    return getattr(thing, "__name__", type(thing).__name__)

@@ -1,0 +1,596 @@
+"""The service network of a test: the one stateful object.
+
+It holds the configuration, the clock, the draws and the history, and is the only
+module that knows every part of the package.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from urllib.parse import urlsplit
+
+from pytest_lattice.clock import Clock
+from pytest_lattice.dataplane import DataPlane
+from pytest_lattice.decision.decide import Decision, decide
+from pytest_lattice.draws import Deck, Dice
+from pytest_lattice.errors import ConfigurationError, LatticeError, unknown
+from pytest_lattice.logs.query import AccessLog
+from pytest_lattice.model.configuration import Configuration, Resource
+from pytest_lattice.model.message import LatticeRequest, Source
+from pytest_lattice.model.names import DEFAULT_ACCOUNT, digest
+from pytest_lattice.routing.overview import overview
+from pytest_lattice.routing.state import State, address_in, compile_state
+
+from pytest_lattice.model.target_group import TargetStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    import httpx
+    from pluggy import HookRelay
+
+    from pytest_lattice.clients.base import AsyncReply, Reply
+    from pytest_lattice.decision.exchange import Exchange
+    from pytest_lattice.logs.subscriptions import FileDestination
+    from pytest_lattice.model.service import Service
+    from pytest_lattice.model.target_group import Target, TargetGroup
+    from pytest_lattice.routing.weights import Draw
+    from pytest_lattice.targets.base import AppTarget
+    from pytest_lattice.targets.loop import AppLoop
+
+DrawKind: TypeAlias = Literal["deck", "random"]
+_DRAWS: dict[str, Callable[[str], Draw]] = {"deck": Deck, "random": Dice}
+_STATUSES: tuple[str, ...] = get_args(TargetStatus)
+_TargetKey: TypeAlias = tuple[str, str, int | None]
+#: How many exchanges a network keeps, unless told otherwise.
+HISTORY = 50_000
+_FIRST_CLIENT_PORT = 32_768
+_CLIENT_PORTS = 28_232
+
+
+class LatticeNetwork:
+    """A service network that lives in the test process.
+
+    Under pytest it comes from the fixture `lattice_network`; elsewhere construct it
+    and `close` it, or use it as a context manager.
+
+    Args:
+        seed: any text; draws and request ids derive from it.
+        draw: ``"deck"`` for shuffled decks, exact over each deck, or ``"random"``
+            for honest dice.
+        raise_target_exceptions: whether an exception of a test app is raised in
+            the test, as httpx does, or answered as a server would.
+        history: how many exchanges are kept for the access log and reports.
+        plugins: objects with hooks (`pytest_lattice.hookspecs`), outside pytest.
+        hook: the hook relay to call instead, as pytest has it.
+
+    Raises:
+        ConfigurationError: an unknown kind of draw, or a history below 1.
+
+    AWS: vpc-lattice/latest/ug/how-it-works
+    """
+
+    def __init__(  # noqa: PLR0913  # independent settings
+        self,
+        *,
+        seed: str = "pytest-lattice",
+        draw: DrawKind = "deck",
+        raise_target_exceptions: bool = True,
+        history: int = HISTORY,
+        plugins: Sequence[object] = (),
+        hook: HookRelay | None = None,
+    ) -> None:
+        """Start with nothing declared."""
+        if draw not in _DRAWS:
+            raise unknown("draw", draw, _DRAWS)
+        if history < 1:
+            raise ConfigurationError(f"history `{history}` is not at least 1")
+        #: What draws and request ids derive from.
+        self.seed = seed
+        #: The kind of draw.
+        self.draw: DrawKind = draw
+        #: The virtual clock.
+        self.clock = Clock()
+        self._raise = raise_target_exceptions
+        self._configuration = Configuration()
+        self._statuses: dict[_TargetKey, TargetStatus] = {}
+        self._apps: dict[_TargetKey, AppTarget] = {}
+        self._loop: AppLoop | None = None
+        self._ports = 0
+        self._places: dict[tuple[str | None, str | None], tuple[str, str]] = {}
+        self._destinations: dict[Path, FileDestination] = {}
+        self._questions = _DRAWS[draw](seed)
+        self._hook = hook if hook is not None else _own_hooks(plugins)
+        self._plane = DataPlane(
+            clock=self.clock,
+            draw=_DRAWS[draw](seed),
+            id_prefix=_id_prefix(seed),
+            history=history,
+            app_of=self._app_of,
+            record=self._record,
+        )
+        self._plane.use(self._compile())
+        if self._hook is not None:
+            self._hook.pytest_lattice_configure(network=self)
+
+    # ---- what is declared ---------------------------------------------------
+
+    @property
+    def configuration(self) -> Configuration:
+        """Everything declared so far, as a frozen value."""
+        return self._configuration
+
+    def add(self, *resources: Resource) -> None:
+        """Declare resources, in any order.
+
+        Args:
+            resources: service networks, services, target groups, VPCs,
+                associations, shares, organizations, access log subscriptions.
+
+        Raises:
+            ConfigurationError: what AWS would refuse, an unknown name, or a target
+                that is no app; nothing has been added then.
+        """
+        self._state_or_raise()
+        before = self._configuration
+        grown = before.with_resources(resources)
+        for group in grown.target_groups[len(before.target_groups) :]:
+            self._check_targets(group)
+        self._configuration = grown
+        self._places.clear()
+        self._plane.use(self._compile())
+
+    def set_target_status(
+        self, target_group: str, target: str, status: TargetStatus
+    ) -> None:
+        """Put a target into a state, as a health check or deregistration would.
+
+        Args:
+            target_group: name, id or ARN of the group.
+            target: the target's id.
+            status: AWS's status, such as ``UNHEALTHY`` or ``DRAINING``.
+
+        Raises:
+            ConfigurationError: an unknown group, target or status.
+
+        AWS: vpc-lattice/latest/ug/target-group-health-checks
+        """
+        group = self._configuration.target_group(target_group)
+        if status not in _STATUSES:
+            raise unknown("target status", status, _STATUSES)
+        found = [each for each in group.registered if each.id == target]
+        if not found:
+            raise unknown("target", target, (each.id for each in group.registered))
+        for each in found:
+            self._statuses[_key(group, each)] = status
+        self._plane.use(self._compile())
+
+    def service(self, name: str) -> Service:
+        """Find a declared service by name, id, ARN or DNS name.
+
+        Raises:
+            ConfigurationError: there is none; the nearest name is a note.
+        """
+        return self._configuration.service(name)
+
+    def service_directory(self, account: str = DEFAULT_ACCOUNT) -> tuple[Service, ...]:
+        """List the services that an account owns or has shared with it.
+
+        Args:
+            account: 12 digits.
+
+        AWS: vpc-lattice/latest/ug/services
+        """
+        return self._configuration.visible_services(account)
+
+    def overview(self) -> str:
+        """Write the networks, services, rules and weights as text."""
+        return overview(self._state_or_raise())
+
+    # ---- questions without traffic ------------------------------------------
+
+    def decide(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        vpc: str | None = None,
+        address: str | None = None,
+        http2: bool = False,
+    ) -> Decision:
+        """Decide what would happen to a request, without making it.
+
+        Draws come from decks of their own, equal to those of traffic: the n-th
+        decision is that of the n-th request, and asking disturbs no traffic.
+
+        Args:
+            method: such as ``GET``.
+            url: with the generated DNS name, a custom domain name or the short
+                name of the service, such as ``https://my-service/path``.
+            headers: request headers, beside ``host``.
+            vpc: name or id of the client's VPC; may be left out where only one is
+                associated.
+            address: the client's IP address.
+            http2: whether HTTPS is spoken as HTTP/2.
+
+        Raises:
+            ConfigurationError: an unknown short name or VPC.
+        """
+        state = self._state_or_raise()
+        scheme, name, authority, port, path, query = _parts(url)
+        if "." not in name:
+            authority = authority.replace(name, full := self.full_name(name), 1)
+            name = full
+        given = headers.items() if hasattr(headers, "items") else headers
+        request = LatticeRequest(
+            method=method,
+            scheme=scheme,
+            host=authority,
+            server_name=name,
+            port=port,
+            path=path,
+            query=query,
+            headers=(
+                ("host", authority),
+                *((key.lower(), value) for key, value in given),
+            ),
+            http_version="HTTP/2" if http2 and scheme == "https" else "HTTP/1.1",
+            source=self._source(vpc, address, _FIRST_CLIENT_PORT),
+        )
+        now = self.clock.microseconds
+        return decide(state, request, now=now, draw=self._questions)
+
+    # ---- clients ------------------------------------------------------------
+
+    def client(
+        self,
+        service: str | None = None,
+        *,
+        vpc: str | None = None,
+        address: str | None = None,
+        http2: bool = False,
+        library: ModuleType | None = None,
+        **options: Any,
+    ) -> httpx.Client:
+        """Make a real `httpx.Client` whose requests enter the service network.
+
+        Args:
+            service: name of the service that relative URLs mean.
+            vpc: name or id of the VPC it lives in; may be left out where only one
+                is associated.
+            address: its IPv4 or IPv6 address in the VPC; derived unless given.
+            http2: whether it speaks HTTP/2 over HTTPS.
+            library: the module `httpx` (default) or `httpx2`.
+            options: what `httpx.Client` takes, such as ``headers`` or ``timeout``.
+
+        Returns:
+            The client; responses carry the `Exchange` in
+            ``response.extensions["pytest_lattice"]``.
+
+        Raises:
+            ConfigurationError: an unknown service, VPC or library.
+        """
+        chosen, settings = self._client_settings(
+            service, vpc, address, http2=http2, library=library
+        )
+        client: httpx.Client = chosen.Client(**settings | options)
+        return client
+
+    def async_client(
+        self,
+        service: str | None = None,
+        *,
+        vpc: str | None = None,
+        address: str | None = None,
+        http2: bool = False,
+        library: ModuleType | None = None,
+        **options: Any,
+    ) -> httpx.AsyncClient:
+        """Make a real `httpx.AsyncClient`; for the arguments see `client`.
+
+        It works under asyncio and trio.
+
+        Raises:
+            ConfigurationError: an unknown service, VPC or library.
+        """
+        chosen, settings = self._client_settings(
+            service, vpc, address, http2=http2, library=library
+        )
+        client: httpx.AsyncClient = chosen.AsyncClient(**settings | options)
+        return client
+
+    def _client_settings(
+        self,
+        service: str | None,
+        vpc: str | None,
+        address: str | None,
+        *,
+        http2: bool,
+        library: ModuleType | None,
+    ) -> tuple[Any, dict[str, Any]]:
+        from pytest_lattice.clients.httpx import (  # noqa: PLC0415  # imports httpx
+            NetworkTransport,
+            check_library,
+        )
+
+        if library is None:
+            import httpx as default  # noqa: PLC0415  # heavy
+
+            library = default
+        check_library(library)
+        self._state_or_raise()
+        port = _FIRST_CLIENT_PORT + self._ports % _CLIENT_PORTS
+        source = self._source(vpc, address, port)
+        self._ports += 1
+        settings: dict[str, Any] = {
+            "transport": NetworkTransport(self, source, library=library, http2=http2)
+        }
+        if service is not None:
+            settings["base_url"] = _base_url(self.service(service))
+        return library, settings
+
+    def _source(self, vpc: str | None, address: str | None, port: int) -> Source:
+        if (vpc, address) not in self._places:
+            place = _place(self._state_or_raise(), vpc, address)
+            self._places[vpc, address] = place
+        return Source(*self._places[vpc, address], port)
+
+    # ---- the entrance of clients --------------------------------------------
+
+    def handle(self, request: LatticeRequest, body: bytes | Iterable[bytes]) -> Reply:
+        """Answer a request, blocking the calling thread; for writers of clients."""
+        return self._plane.handle(request, body)
+
+    async def ahandle(
+        self, request: LatticeRequest, body: bytes | AsyncIterable[bytes]
+    ) -> AsyncReply:
+        """Answer a request without blocking the loop; for writers of clients."""
+        return await self._plane.ahandle(request, body)
+
+    def full_name(self, host: str) -> str:
+        """Expand a service's short name to its generated DNS name.
+
+        Raises:
+            ConfigurationError: there is no such service.
+        """
+        return self._configuration.service(host).dns_name
+
+    # ---- what happened ------------------------------------------------------
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The exchanges that are kept, oldest first."""
+        return tuple(self._plane.exchanges)
+
+    @property
+    def access_log(self) -> AccessLog:
+        """The access-log entries of all exchanges that are kept.
+
+        It does not ask whether a subscription switched them on; `access_log_of`
+        does.
+        """
+        return self._log(self._plane.exchanges)
+
+    def access_log_of(self, resource: str) -> AccessLog:
+        """Return the entries that the subscription of a resource gets.
+
+        Args:
+            resource: name, id or ARN of a service or service network.
+
+        Raises:
+            ConfigurationError: an unknown resource, or its access log is off.
+
+        AWS: vpc-lattice/latest/ug/monitoring-access-logs
+        """
+        found = self._configuration.logged_resource(resource)
+        if found.arn not in self._state_or_raise().logged:
+            error = ConfigurationError(f"the access log of `{resource}` is off")
+            error.add_note(f'add AccessLogSubscription("{resource}")')
+            raise error
+        return self._log(
+            each
+            for each in self._plane.exchanges
+            if found.arn in each.decision.state.logged
+            and found.arn in _logged_arns(each)
+        )
+
+    def _log(self, exchanges: Iterable[Exchange]) -> AccessLog:
+        entries = (each.log_entry for each in exchanges)
+        dropped = self._plane.total - len(self._plane.exchanges)
+        return AccessLog((each for each in entries if each is not None), dropped)
+
+    # ---- how it works inside ------------------------------------------------
+
+    def _state_or_raise(self) -> State:
+        if self._plane.state is None:
+            raise LatticeError("the network is closed")
+        return self._plane.state
+
+    def _compile(self) -> State:
+        return compile_state(
+            self._configuration,
+            lambda group, target: (
+                self._statuses.get(_key(group, target))
+                # Targets serve from the start; probing is not modelled yet.
+                or ("HEALTHY" if group.health_check_enabled else "UNAVAILABLE")
+            ),
+        )
+
+    def _check_targets(self, group: TargetGroup) -> None:
+        from pytest_lattice.targets.recognize import (  # noqa: PLC0415  # when used
+            recognize,
+        )
+
+        for target in group.registered:
+            made = None
+            if target.app is not None and self._hook is not None:
+                made = self._hook.pytest_lattice_make_target(obj=target.app)
+            if made is not None:
+                self._apps[_key(group, target)] = made
+            elif target.app is not None:
+                recognize(target.app, group)
+
+    def _app_of(self, group: TargetGroup, target: Target) -> AppTarget:
+        app = self._apps.get(_key(group, target))
+        return app if app is not None else self._make_app(group, target)
+
+    def _make_app(self, group: TargetGroup, target: Target) -> AppTarget:
+        from pytest_lattice.targets.loop import AppLoop  # noqa: PLC0415  # when used
+        from pytest_lattice.targets.recognize import (  # noqa: PLC0415  # when used
+            make_target,
+        )
+
+        if target.app is None:
+            error = ConfigurationError(
+                f"target `{target.id}` of target group `{group.name}` has no app"
+            )
+            error.add_note('bind one with targets=[app], or ask for targets="echo"')
+            raise error
+        if self._loop is None:
+            self._loop = AppLoop()
+        app = make_target(
+            target.app,
+            group,
+            loop=self._loop,
+            raise_exceptions=self._raise,
+            now=lambda: self.clock.microseconds,
+        )
+        return self._apps.setdefault(_key(group, target), app)
+
+    def _record(self, exchange: Exchange) -> None:
+        state = exchange.decision.state
+        if state.logged and (entry := exchange.log_entry) is not None:
+            for arn in _logged_arns(exchange):
+                for path in state.logged.get(arn, ()):
+                    self._destination(path).write(entry)
+        if (
+            self._hook is not None
+            and self._hook.pytest_lattice_exchange.get_hookimpls()
+        ):
+            self._hook.pytest_lattice_exchange(network=self, exchange=exchange)
+
+    def _destination(self, path: Path) -> FileDestination:
+        from pytest_lattice.logs.subscriptions import (  # noqa: PLC0415  # when used
+            FileDestination,
+        )
+
+        if path not in self._destinations:
+            self._destinations[path] = FileDestination(path)
+        return self._destinations[path]
+
+    # ---- end ----------------------------------------------------------------
+
+    def close(self) -> None:
+        """Shut apps down and close files; the network answers no more."""
+        self._plane.use(None)
+        apps, self._apps = self._apps, {}
+        for app in apps.values():
+            app.close()
+        if self._loop is not None:
+            self._loop.close()
+        for destination in self._destinations.values():
+            destination.close()
+
+    def __enter__(self) -> LatticeNetwork:
+        """Return the network itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Show what is declared, in short."""
+        names = ", ".join(each.name for each in self._configuration.services)
+        return f"<LatticeNetwork with services {names or '(none)'}, seed {self.seed!r}>"
+
+
+def _own_hooks(plugins: Sequence[object]) -> HookRelay | None:
+    """Make a plugin manager for use outside pytest; None where none is needed."""
+    if not plugins:
+        return None
+    import pluggy  # noqa: PLC0415  # when used
+
+    from pytest_lattice import hookspecs  # noqa: PLC0415  # when used
+
+    manager = pluggy.PluginManager("pytest")
+    manager.add_hookspecs(hookspecs)
+    for plugin in plugins:
+        manager.register(plugin)
+    return manager.hook
+
+
+def _key(group: TargetGroup, target: Target) -> _TargetKey:
+    return (group.arn, target.id, target.port)
+
+
+def _id_prefix(seed: str) -> str:
+    """Begin request ids like a UUID; a counter fills the last part."""
+    text = digest("request", seed, length=20)
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:]}-"
+
+
+def _logged_arns(exchange: Exchange) -> tuple[str, ...]:
+    way = exchange.decision.way
+    return tuple(part.arn for part in (way.service, way.network) if part is not None)
+
+
+def _base_url(service: Service) -> str:
+    """Write the URL of a service: its HTTPS listener, or else the first one."""
+    listeners = sorted(service.listeners, key=lambda each: each.scheme != "https")
+    if not listeners:
+        raise ConfigurationError(f"service `{service.name}` has no listener")
+    first = listeners[0]
+    usual = 443 if first.scheme == "https" else 80
+    port = "" if first.port == usual else f":{first.port}"
+    return f"{first.scheme}://{service.dns_name}{port}"
+
+
+@lru_cache(maxsize=4096)
+def _parts(url: str) -> tuple[str, str, str, int, str, str | None]:
+    """Split a URL into scheme, name, authority, port, path and query."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(f"URL `{url}` is not of the form https://name/path")
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise ConfigurationError(f"URL `{url}` has no port from 1 to 65535") from None
+    query = parts.query if "?" in url.partition("#")[0] else None
+    authority = parts.netloc.rpartition("@")[2]
+    path = parts.path or "/"
+    return parts.scheme, parts.hostname, authority, port, path, query
+
+
+def _place(state: State, vpc: str | None, address: str | None) -> tuple[str, str]:
+    """Choose the VPC and the address of a client."""
+    if vpc is None:
+        if len(state.networks) != 1:
+            names = sorted(each.name for each, _ in state.networks.values())
+            error = ConfigurationError(
+                f"say which VPC calls: {len(names)} are associated"
+            )
+            if names:
+                error.add_note(f"vpc= one of {', '.join(f'`{n}`' for n in names)}")
+            raise error
+        ((found, _),) = state.networks.values()
+    else:
+        found = state.configuration.vpc(vpc)
+    if address is None:
+        return found.id, address_in(found.cidr, f"client of {found.id}")
+    try:
+        ranges = (ip_network(found.cidr), ip_network(found.ipv6_cidr))
+        inside = any(ip_address(address) in each for each in ranges)
+    except ValueError:
+        raise ConfigurationError(f"`{address}` is not an IP address") from None
+    if not inside:
+        raise ConfigurationError(
+            f"address `{address}` is not in VPC `{found.name}` "
+            f"({found.cidr}, {found.ipv6_cidr})"
+        )
+    return found.id, address

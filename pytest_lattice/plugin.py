@@ -1,0 +1,97 @@
+"""pytest's hooks and the fixture `lattice_network`.
+
+Loading this module imports the standard library and pytest only; everything else
+is imported when the fixture is used.  Nothing runs for tests that do not ask.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_lattice.network import LatticeNetwork
+
+_NETWORK = pytest.StashKey["LatticeNetwork"]()
+#: How many exchanges and log entries a failing test shows.
+_SHOWN = 5
+
+pytest.register_assert_rewrite("pytest_lattice.assertions")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options and their ini twins; pytest calls it once."""
+    group = parser.getgroup("lattice", "VPC Lattice service networks")
+    group.addoption(
+        "--lattice-seed",
+        metavar="TEXT",
+        help="seed of draws and request ids; each test's own by default, "
+        "and shown when the test fails (ini: lattice_seed)",
+    )
+    group.addoption(
+        "--lattice-draw",
+        choices=("deck", "random"),
+        help="how target groups are drawn: deck (exact over each deck, default) "
+        "or random (ini: lattice_draw)",
+    )
+    parser.addini("lattice_seed", "see --lattice-seed", default="")
+    parser.addini("lattice_draw", "see --lattice-draw", default="deck")
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare this plugin's own hooks; pytest calls it once."""
+    from pytest_lattice import hookspecs  # noqa: PLC0415  # needs pluggy only
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+@pytest.fixture
+def lattice_network(request: pytest.FixtureRequest) -> Generator[LatticeNetwork]:
+    """An empty service network that lives as long as the test.
+
+    Add to it what the test needs, then ask it for clients and decisions.
+    """
+    from pytest_lattice.network import LatticeNetwork  # noqa: PLC0415  # when used
+
+    config = request.config
+    seed = config.getoption("--lattice-seed") or config.getini("lattice_seed")
+    draw = config.getoption("--lattice-draw") or config.getini("lattice_draw")
+    with LatticeNetwork(
+        seed=seed or request.node.nodeid, draw=draw, hook=request.node.ihook
+    ) as network:
+        request.node.stash[_NETWORK] = network
+        yield network
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add what the network saw to the report of a failing test."""
+    report = yield
+    network = item.stash.get(_NETWORK, None)
+    if network is not None and report.failed:
+        report.sections += _sections(network)
+    return report
+
+
+def _sections(network: LatticeNetwork) -> list[tuple[str, str]]:
+    seed = f"seed {network.seed!r}, draw {network.draw!r}\n"
+    seed += f'again with: --lattice-seed="{network.seed}"'
+    if network.draw != "deck":
+        seed += f" --lattice-draw={network.draw}"
+    sections = [("lattice seed", seed)]
+    exchanges = network.exchanges
+    last = exchanges[-_SHOWN:]
+    if last:
+        text = "\n\n".join(each.explain() for each in last)
+        title = f"lattice: last {len(last)} of {len(exchanges)} exchanges"
+        sections.append((title, text))
+    entries = network.access_log[-_SHOWN:]
+    if entries:
+        lines = "\n".join(each.to_json() for each in entries)
+        sections.append((f"lattice access log, last {len(entries)}", lines))
+    return sections

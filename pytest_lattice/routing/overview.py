@@ -1,0 +1,94 @@
+"""The routing overview: what is declared, as text that a person reads.
+
+It shows every network with its VPCs and services, each rule in the order in which
+it is tried, and weights with their shares.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.routing.match import describe_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_lattice.routing.state import (
+        GroupState,
+        ListenerState,
+        NetworkState,
+        RuleState,
+        ServiceState,
+        State,
+    )
+
+
+def overview(state: State) -> str:
+    """Write the routing overview.
+
+    Args:
+        state: the compiled configuration.
+
+    Returns:
+        Lines without a final line break.
+    """
+    return "\n".join(_lines(state))
+
+
+def _lines(state: State) -> Iterator[str]:
+    networks: dict[str, NetworkState] = {}
+    vpcs: dict[str, list[str]] = {}
+    for vpc, network in state.networks.values():
+        networks[network.arn] = network
+        vpcs.setdefault(network.arn, []).append(f"`{vpc.name}`")
+    for arn, network in networks.items():
+        logged = ", access log on" if arn in state.logged else ""
+        yield (
+            f"service network `{network.network.name}`, "
+            f"VPCs {', '.join(vpcs[arn])}{logged}"
+        )
+        for service in dict.fromkeys(network.services.values()):
+            yield from _service_lines(state, service)
+
+
+def _service_lines(state: State, service: ServiceState) -> Iterator[str]:
+    logged = ", access log on" if service.arn in state.logged else ""
+    yield f"  service `{service.service.name}` {service.dns_name}{logged}"
+    if service.service.custom_domain_name:
+        yield f"    also {service.service.custom_domain_name}"
+    for listener in service.listeners.values():
+        yield from _listener_lines(listener)
+
+
+def _listener_lines(state: ListenerState) -> Iterator[str]:
+    yield f"    {state.listener.protocol} on port {state.listener.port}"
+    rules = (*state.rules, state.default)
+    conditions = [describe_rule(each.rule) if each.rule else "" for each in rules]
+    width = max(len(text) for text in conditions)
+    for rule, condition in zip(rules, conditions, strict=True):
+        name = str(rule.rule.priority) if rule.rule else "default"
+        yield f"      {name:>7}  {condition:<{width}}  -> {_action(rule)}"
+
+
+def _action(rule: RuleState) -> str:
+    if isinstance(rule.action, FixedResponse):
+        return f"fixed response {rule.action.status_code}"
+    total = sum(rule.weights)
+    shares = zip(rule.groups, rule.weights, strict=True)
+    if len(rule.groups) == 1:
+        return _group(rule.groups[0])
+    return ", ".join(
+        f"{_group(group)} {weight}/{total} ({_percent(weight, total)})"
+        for group, weight in shares
+    )
+
+
+def _group(group: GroupState) -> str:
+    count = len(group.targets)
+    targets = "1 target" if count == 1 else f"{count} targets"
+    return f"`{group.group.name}` [{group.group.type}, {targets}]"
+
+
+def _percent(weight: int, total: int) -> str:
+    return f"{100 * weight / total:.4g} %" if total else "no share"

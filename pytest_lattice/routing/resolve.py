@@ -1,0 +1,138 @@
+"""From a VPC, a DNS name and a port to a service and its listener.
+
+What is not reached is told apart as AWS does: no way into the network, no such
+name, no such port.  Nothing here looks at paths, methods or headers.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_lattice.model.outcome import Unreachable, Unroutable
+
+if TYPE_CHECKING:
+    from pytest_lattice.model.message import LatticeRequest
+    from pytest_lattice.model.service_network import Vpc
+    from pytest_lattice.routing.state import (
+        ListenerState,
+        NetworkState,
+        ServiceState,
+        State,
+    )
+
+
+class Way(NamedTuple):
+    """How far a request came; None from where it stopped."""
+
+    vpc: Vpc | None = None
+    network: NetworkState | None = None
+    service: ServiceState | None = None
+    listener: ListenerState | None = None
+    stop: Unreachable | Unroutable | None = None
+
+
+def resolve(state: State, request: LatticeRequest) -> Way:
+    """Follow a request to its listener.
+
+    Args:
+        state: the compiled configuration.
+        request: the request.
+
+    Returns:
+        The way it took; `stop` says why it ended early, or is None.
+    """
+    connected = state.networks.get(request.source.vpc)
+    if connected is None:
+        return Way(stop=_not_associated(state, request))
+    vpc, network = connected
+    # AWS: vpc-lattice/latest/ug/https-listeners: HTTPS is routed by server name;
+    # HTTP has only the Host header
+    dialed = request.server_name if request.scheme == "https" else request.host
+    service = network.services.get(dialed) or network.services.get(host_name(dialed))
+    if service is None:
+        return Way(vpc, network, stop=_no_such_name(network, request, dialed))
+    listener = service.listeners.get(request.port)
+    if listener is None or listener.listener.scheme != request.scheme:
+        return Way(vpc, network, service, stop=_no_such_port(service, request))
+    if (stop := _unusable(service, listener, dialed)) is not None:
+        return Way(vpc, network, service, listener, stop)
+    return Way(vpc, network, service, listener)
+
+
+def host_name(host: str) -> str:
+    """Strip port and trailing dot off a host, in lower case (facts Q47)."""
+    name, _, port = host.rpartition(":")
+    if not name or not port.isdigit():
+        name = host
+    return name.rstrip(".").lower()
+
+
+def _not_associated(state: State, request: LatticeRequest) -> Unreachable:
+    # AWS: vpc-lattice/latest/ug/how-it-works: the association decides; the name
+    # resolves to link-local addresses that lead nowhere
+    source = request.source.vpc
+    declared = (v.name for v in state.configuration.vpcs if v.id == source)
+    name = next(declared, source)
+    return Unreachable(
+        "connect timeout", f"VPC `{name}` is not associated with a service network"
+    )
+
+
+def _no_such_name(
+    network: NetworkState, request: LatticeRequest, dialed: str
+) -> Unreachable | Unroutable:
+    known = network.services
+    reason = f"service network `{network.network.name}` has no service `{dialed}`"
+    if close := get_close_matches(host_name(dialed), known, n=1):
+        reason += f"; the nearest name is `{close[0]}`"
+    if request.scheme == "https":
+        # AWS is silent on an unknown server name: a reset (facts Q33)
+        return Unreachable("connection reset", reason)
+    # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 404, no such service
+    return Unroutable(404, reason)
+
+
+def _no_such_port(service: ServiceState, request: LatticeRequest) -> Unreachable:
+    name = service.service.name
+    listener = service.listeners.get(request.port)
+    if listener is None:
+        ports = ", ".join(
+            f"{port} ({each.listener.protocol})"
+            for port, each in service.listeners.items()
+        )
+        return Unreachable(
+            "connection refused",
+            f"service `{name}` has no listener on port {request.port}; "
+            f"it has {ports or 'none at all'}",
+        )
+    # AWS is silent: TLS and clear text cannot understand each other
+    return Unreachable(
+        "connection reset",
+        f"listener `{listener.listener.name}` of service `{name}` speaks "
+        f"{listener.listener.protocol}, the request came as {request.scheme}",
+    )
+
+
+def _unusable(
+    service: ServiceState, listener: ListenerState, dialed: str
+) -> Unreachable | None:
+    name = service.service.name
+    custom = service.service.custom_domain_name
+    by_custom = custom is not None and host_name(dialed) == custom.lower()
+    protocol = listener.listener.protocol
+    if protocol == "HTTPS" and by_custom and not service.service.certificate_arn:
+        # AWS: vpc-lattice/latest/ug/service-byoc: there is no fallback certificate
+        return Unreachable(
+            "connection reset",
+            f"service `{name}` has no certificate for its custom domain name "
+            f"`{custom}`",
+        )
+    if protocol == "TLS_PASSTHROUGH":
+        # AWS: vpc-lattice/latest/ug/tls-listeners: nothing of HTTP can be seen
+        return Unreachable(
+            "connection reset",
+            f"listener `{listener.listener.name}` of service `{name}` passes TLS "
+            "through, which needs a TLS client and a TLS target",
+        )
+    return None

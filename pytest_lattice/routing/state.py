@@ -1,0 +1,226 @@
+"""The configuration compiled for routing: immutable and indexed.
+
+It is built once per change; deciding only reads it.  Values of the model stay
+reachable from it, so that a decision can be explained in the user's own words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from pytest_lattice.model.names import digest
+from pytest_lattice.model.outcome import Forwarded
+from pytest_lattice.model.service import FixedResponse, Forward
+from pytest_lattice.routing.health import usable
+from pytest_lattice.routing.table import RuleTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pytest_lattice.model.configuration import Configuration
+    from pytest_lattice.model.service import Action, Listener, Rule, Service
+    from pytest_lattice.model.service_network import ServiceNetwork, Vpc
+    from pytest_lattice.model.target_group import Target, TargetGroup, TargetStatus
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TargetState:
+    """A target with its address and status."""
+
+    target: Target
+    address: str
+    status: TargetStatus
+    outcome: Forwarded
+
+    @property
+    def ip_port(self) -> str:
+        """The access log's ``targetIpPort``; ``-`` for a function."""
+        return f"{self.address}:{self.target.port}" if self.address else "-"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupState:
+    """A target group with the targets that share its traffic."""
+
+    group: TargetGroup
+    arn: str
+    vpc_id: str
+    targets: tuple[TargetState, ...]
+    usable: tuple[TargetState, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleState:
+    """A rule, or the default rule, with its action resolved."""
+
+    rule: Rule | None
+    arn: str
+    action: Action
+    groups: tuple[GroupState, ...]
+    weights: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        """How a person calls it."""
+        return f"rule `{self.rule.name}`" if self.rule else "the default rule"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListenerState:
+    """A listener with its rules indexed."""
+
+    listener: Listener
+    rules: tuple[RuleState, ...]
+    default: RuleState
+    table: RuleTable[RuleState]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServiceState:
+    """A service with its listeners by port."""
+
+    service: Service
+    arn: str
+    dns_name: str
+    listeners: Mapping[int, ListenerState]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkState:
+    """A service network with its services by every name a client can use."""
+
+    network: ServiceNetwork
+    arn: str
+    services: Mapping[str, ServiceState]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """Everything a decision reads: the service network of each VPC."""
+
+    configuration: Configuration
+    networks: Mapping[str, tuple[Vpc, NetworkState]]
+    #: Log files by the ARN of each resource whose access log is on.
+    logged: Mapping[str, tuple[Path, ...]]
+
+
+def compile_state(
+    configuration: Configuration,
+    status: Callable[[TargetGroup, Target], TargetStatus],
+) -> State:
+    """Compile a configuration.
+
+    Args:
+        configuration: one that holds together.
+        status: the present status of a target.
+
+    Returns:
+        The state to decide on.
+    """
+    groups = {
+        group.arn: _group_state(configuration, group, status)
+        for group in configuration.target_groups
+    }
+    services = {
+        service.arn: _service_state(configuration, service, groups)
+        for service in configuration.services
+    }
+    names: dict[str, dict[str, ServiceState]] = {}
+    for network, service, _ in configuration.service_pairs():
+        reachable = names.setdefault(network.arn, {})
+        for name in (service.name, service.dns_name, service.custom_domain_name):
+            if name:
+                reachable.setdefault(name.lower(), services[service.arn])
+    networks = {
+        network.arn: NetworkState(network, network.arn, names.get(network.arn, {}))
+        for network in configuration.effective_service_networks
+    }
+    return State(
+        configuration,
+        {v.id: (v, networks[network.arn]) for network, v in configuration.vpc_pairs()},
+        _logged(configuration),
+    )
+
+
+def _logged(configuration: Configuration) -> dict[str, tuple[Path, ...]]:
+    logged: dict[str, tuple[Path, ...]] = {}
+    for each in configuration.access_log_subscriptions:
+        arn = configuration.logged_resource(each.resource).arn
+        paths = () if each.destination is None else (each.destination,)
+        logged[arn] = logged.get(arn, ()) + paths
+    return logged
+
+
+def _group_state(
+    configuration: Configuration,
+    group: TargetGroup,
+    status: Callable[[TargetGroup, Target], TargetStatus],
+) -> GroupState:
+    vpc = configuration.vpc(group.vpc) if group.vpc is not None else None
+    targets = tuple(
+        TargetState(
+            target=target,
+            address=_address(group, target, vpc),
+            status=status(group, target),
+            outcome=Forwarded(group, target),
+        )
+        for target in group.registered
+    )
+    serving = usable([target.status for target in targets])
+    return GroupState(
+        group=group,
+        arn=group.arn,
+        vpc_id=vpc.id if vpc else "-",
+        targets=targets,
+        usable=tuple(targets[position] for position in serving),
+    )
+
+
+def _address(group: TargetGroup, target: Target, vpc: Vpc | None) -> str:
+    if vpc is None:
+        return ""
+    if group.type == "IP":
+        return f"[{target.id}]" if ":" in target.id else target.id
+    return address_in(vpc.cidr, target.id)
+
+
+def address_in(cidr: str, key: str) -> str:
+    """Derive a host address of a range from a key, the same in every run."""
+    network = ip_network(cidr)
+    # AWS: vpc/latest/userguide/subnet-sizing: the first four and the last address
+    # of a subnet are reserved
+    first, size = 4, max(network.num_addresses - 5, 1)
+    return str(network[min(first + int(digest(key), 16) % size, size - 1 + first)])
+
+
+def _service_state(
+    configuration: Configuration, service: Service, groups: Mapping[str, GroupState]
+) -> ServiceState:
+    def resolve(rule: Rule | None, listener: Listener) -> RuleState:
+        action = listener.default if rule is None else rule.action
+        arn = service.rule_arn(listener, rule)
+        if isinstance(action, FixedResponse):
+            return RuleState(rule, arn, action, (), ())
+        return RuleState(
+            rule, arn, action, _groups(action), tuple(action.weights.values())
+        )
+
+    def _groups(action: Forward) -> tuple[GroupState, ...]:
+        found = (configuration.target_group_of(service, n) for n in action.weights)
+        return tuple(groups[group.arn] for group in found)
+
+    def compile_listener(listener: Listener) -> ListenerState:
+        rules = tuple(resolve(rule, listener) for rule in listener.rules)
+        default = resolve(None, listener)
+        table = RuleTable(zip(listener.rules, rules, strict=True), default)
+        return ListenerState(listener, rules, default, table)
+
+    return ServiceState(
+        service=service,
+        arn=service.arn,
+        dns_name=service.dns_name,
+        listeners={each.port: compile_listener(each) for each in service.listeners},
+    )

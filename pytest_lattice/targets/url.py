@@ -1,0 +1,225 @@
+"""A really running server as a target: requests are forwarded to its URL.
+
+Bodies stream both ways.  Each request has a connection of its own, so that nothing is
+left open between tests, no server waits for us when it stops, and any number of event
+loops may follow each other.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import httpx
+
+from pytest_lattice.errors import TargetError
+from pytest_lattice.model.message import LatticeResponse
+from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
+
+if TYPE_CHECKING:
+    from pytest_lattice.model.message import Headers
+    from pytest_lattice.targets.base import (
+        AsyncRequestBody,
+        RequestBody,
+        TargetRequest,
+    )
+
+# RFC 9110, section 7.6.1: what concerns one connection is not forwarded.  Host and
+# content-length pass; the framing of the body is made anew.
+_HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+_PHRASES = {
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+# h11 words them so when a connection ends where a message does not
+_CLOSED = ("Server disconnected", "peer closed connection")
+
+
+class UrlTarget:
+    """Forwards to a running server by HTTP/1.1.
+
+    Args:
+        url: scheme, host and port, as `recognize` lets them pass.
+        connect_error_status: the answer where nothing listens.
+        connect_timeout: how many real seconds connecting may take.
+        idle_timeout: how many real seconds the server may be silent.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        # AWS: its table says 500, field reports say 503; facts Q14, our choice
+        connect_error_status: int = 503,
+        connect_timeout: float = 5.0,
+        # AWS: vpc-lattice/latest/APIReference/API_CreateService: idle timeout
+        idle_timeout: float = 60.0,
+    ) -> None:
+        self._url = url
+        self._connect_error_status = connect_error_status
+        self._timeout = httpx.Timeout(idle_timeout, connect=connect_timeout).as_dict()
+
+    def call(self, request: TargetRequest, body: RequestBody) -> TargetReply:
+        """Forward, blocking until the response begins."""
+        transport = httpx.HTTPTransport(
+            verify=self._tls, trust_env=False, limits=_NO_KEEP_ALIVE
+        )
+        try:
+            response = transport.handle_request(self._outgoing(request, body))
+        except httpx.TransportError as error:
+            return TargetReply(*self._failed(error))
+        return TargetReply(_head(response), _Body(response))
+
+    async def acall(
+        self, request: TargetRequest, body: AsyncRequestBody
+    ) -> AsyncTargetReply:
+        """Forward, waiting until the response begins."""
+        transport = httpx.AsyncHTTPTransport(
+            verify=self._tls, trust_env=False, limits=_NO_KEEP_ALIVE
+        )
+        outgoing = self._outgoing(request, body)
+        try:
+            response = await transport.handle_async_request(outgoing)
+        except httpx.TransportError as error:
+            return AsyncTargetReply(*self._failed(error))
+        return AsyncTargetReply(_head(response), _AsyncBody(response))
+
+    def close(self) -> None:
+        """Release nothing; every connection ended with its request."""
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # AWS: vpc-lattice/latest/ug/target-groups: certificates are not validated.
+        # So no authorities are loaded either, which would take longer than a test.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def _outgoing(
+        self, request: TargetRequest, body: RequestBody | AsyncRequestBody
+    ) -> httpx.Request:
+        whole = isinstance(body, bytes)
+        dropped = _HOP_BY_HOP | _named_in_connection(request.headers)
+        headers = [
+            (name.encode("latin-1"), value.encode("latin-1"))
+            for name, value in request.headers
+            if name.lower() not in dropped
+            # the length of a whole body is known better here
+            and not (whole and body and name.lower() == "content-length")
+        ]
+        return httpx.Request(
+            request.request.method,
+            self._url,
+            headers=headers,
+            content=body or None,
+            extensions={
+                "timeout": self._timeout,
+                # the path as it was sent, which httpx would normalize
+                "target": request.request.target.encode("latin-1"),
+            },
+        )
+
+    def _failed(
+        self, error: httpx.TransportError
+    ) -> tuple[LatticeResponse, bytes, str, str]:
+        status, reason = self._meaning(error)
+        # facts Q30, our choice: the bare reason phrase as text
+        body = _PHRASES.get(status, "Bad Gateway").encode()
+        headers = (("content-type", "text/plain"), ("content-length", str(len(body))))
+        detail = f"target `{self._url}`: {error or type(error).__name__}"
+        return LatticeResponse(status, headers), body, reason, detail
+
+    def _meaning(self, error: httpx.TransportError) -> tuple[int, str]:
+        # AWS is silent about statuses: facts Q14 to Q16, our choice
+        if _is_tls(error):
+            return 502, "TargetProtocolError"
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return self._connect_error_status, "TargetConnectionError"
+        if isinstance(error, httpx.TimeoutException):
+            return 504, "TargetDataTimeout"
+        if isinstance(error, httpx.NetworkError) or str(error).startswith(_CLOSED):
+            return 502, "TargetConnectionClosed"
+        return 502, "TargetProtocolError"
+
+
+_NO_KEEP_ALIVE = httpx.Limits(max_keepalive_connections=0)
+
+
+class _Body(Iterator[bytes]):
+    """A response body; closing it ends the connection."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        self._stream = response.stream
+        self._chunks = iter(self._stream)
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._chunks)
+        except httpx.TransportError as error:
+            raise _broken(error) from error
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _AsyncBody(AsyncIterator[bytes]):
+    """The twin of `_Body`."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        self._stream = response.stream
+        self._chunks = aiter(self._stream)
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except httpx.TransportError as error:
+            raise _broken(error) from error
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def _head(response: httpx.Response) -> LatticeResponse:
+    headers = tuple(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in response.headers.raw
+    )
+    dropped = _HOP_BY_HOP | _named_in_connection(headers)
+    kept = tuple(pair for pair in headers if pair[0].lower() not in dropped)
+    return LatticeResponse(response.status_code, kept)
+
+
+def _named_in_connection(headers: Headers) -> set[str]:
+    return {
+        each.strip().lower()
+        for name, value in headers
+        if name.lower() == "connection"
+        for each in value.split(",")
+    }
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _broken(error: httpx.TransportError) -> TargetError:
+    return TargetError(f"the target broke off its response: {error}")
