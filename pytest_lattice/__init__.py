@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from pytest_lattice.logs.query import AccessLog
     from pytest_lattice.model.access_log import AccessLogEntry, AccessLogSubscription
+    from pytest_lattice.model.message import LatticeRequest, LatticeResponse
     from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
     from pytest_lattice.model.service import (
         FixedResponse,
@@ -41,11 +42,19 @@ if TYPE_CHECKING:
     )
     from pytest_lattice.model.target_group import HealthCheck, Target, TargetGroup
     from pytest_lattice.network import LatticeNetwork
+    from pytest_lattice.targets.base import (
+        AppTarget,
+        AsyncTargetReply,
+        TargetReply,
+        TargetRequest,
+    )
 
 __all__ = [
     "AccessLog",
     "AccessLogEntry",
     "AccessLogSubscription",
+    "AppTarget",
+    "AsyncTargetReply",
     "BlockingCallError",
     "Clock",
     "ConfigurationError",
@@ -59,6 +68,8 @@ __all__ = [
     "LatticeAssertionError",
     "LatticeError",
     "LatticeNetwork",
+    "LatticeRequest",
+    "LatticeResponse",
     "Listener",
     "Organization",
     "ResourceShare",
@@ -69,6 +80,8 @@ __all__ = [
     "Target",
     "TargetError",
     "TargetGroup",
+    "TargetReply",
+    "TargetRequest",
     "Unreachable",
     "Unroutable",
     "UnsupportedFeatureError",
@@ -99,6 +112,7 @@ _MODULES = {
     ),
     "logs.query": ("AccessLog",),
     "model.access_log": ("AccessLogEntry", "AccessLogSubscription"),
+    "model.message": ("LatticeRequest", "LatticeResponse"),
     "model.outcome": ("Forwarded", "Unreachable", "Unroutable"),
     "model.service": (
         "FixedResponse",
@@ -119,6 +133,7 @@ _MODULES = {
     ),
     "model.target_group": ("HealthCheck", "Target", "TargetGroup"),
     "network": ("LatticeNetwork",),
+    "targets.base": ("AppTarget", "AsyncTargetReply", "TargetReply", "TargetRequest"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -127,7 +142,7 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
     if name not in _MODULE_OF:
         raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
-    from importlib import import_module  # noqa: PLC0415  # when used
+    from importlib import import_module
 
     value: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 from pytest_lattice.errors import ConfigurationError
 
@@ -40,10 +41,10 @@ class Clock:
             seconds: how much; not negative.
 
         Raises:
-            ConfigurationError: a negative number.
+            ConfigurationError: a negative number, or none that ends.
         """
-        if not seconds >= 0:
-            raise ConfigurationError(f"the clock cannot go back by `{seconds}` seconds")
+        if not 0 <= seconds < inf:
+            raise ConfigurationError(f"the clock cannot advance by `{seconds}` seconds")
         self.microseconds += round(seconds * 1_000_000)
 
     def __repr__(self) -> str:

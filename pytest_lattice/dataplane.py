@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pytest_lattice.clients.base import AsyncReply, Reply
 from pytest_lattice.decision.decide import Decision, decide
@@ -52,6 +52,10 @@ _BODIES = {
 }
 
 
+# An iterator for a blocking client, an async one for an async client.
+_Chunks: TypeAlias = Any
+
+
 class _Flight(NamedTuple):
     """A request that is on its way."""
 
@@ -82,7 +86,7 @@ class DataPlane:
         record: called with each finished exchange.
     """
 
-    def __init__(  # noqa: PLR0913  # the seams of the path
+    def __init__(
         self,
         *,
         clock: Clock,
@@ -287,7 +291,7 @@ class DataPlane:
 class _Body:
     """A streamed body that tells its size when it ends, however it ends."""
 
-    def __init__(self, chunks: Any, end: Callable[[int, str | None], None]) -> None:
+    def __init__(self, chunks: _Chunks, end: Callable[[int, str | None], None]) -> None:
         self._chunks = chunks
         self._end: Callable[[int, str | None], None] | None = end
         self._sent = 0

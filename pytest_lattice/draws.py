@@ -6,6 +6,7 @@ implementations.  The same seed gives the same draws in every run.
 
 from __future__ import annotations
 
+from itertools import count
 from random import Random
 from threading import Lock
 
@@ -16,13 +17,15 @@ class _Turns:
     """Round robin: counts the requests of each target group."""
 
     def __init__(self) -> None:
-        self._turns: dict[str, int] = {}
+        self._turns: dict[str, count[int]] = {}
 
     def turn(self, key: str) -> int:
         """Return how many requests a target group had before."""
-        turn = self._turns.get(key, 0)
-        self._turns[key] = turn + 1
-        return turn
+        turns = self._turns.get(key)
+        if turns is None:
+            # One call each, so that threads do not come between.
+            turns = self._turns.setdefault(key, count())
+        return next(turns)
 
 
 class Deck(_Turns):

@@ -47,6 +47,18 @@ class LatticeAssertionError(LatticeError, AssertionError):
     """A claim about the traffic or a decision does not hold."""
 
 
+def advised(message: str, advice: str) -> ConfigurationError:
+    """Build an error with advice as its note.
+
+    Args:
+        message: what is wrong.
+        advice: how to put it right.
+    """
+    error = ConfigurationError(message)
+    error.add_note(advice)
+    return error
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigurationError:
     """Build the error for a name that nothing has, with the nearest right one.
 
@@ -59,11 +71,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigurationError:
         A `ConfigurationError` whose note names the nearest name, or else all.
     """
     names = sorted(set(known))
-    error = ConfigurationError(f"unknown {kind} `{name}`")
-    if close := get_close_matches(name, names, n=1):
-        error.add_note(f"did you mean `{close[0]}`?")
+    # A value in place of its name, as in `services=[shop]`, is no name either.
+    if close := get_close_matches(str(name), names, n=1):
+        advice = f"did you mean `{close[0]}`?"
     elif names:
-        error.add_note(f"known: {', '.join(f'`{each}`' for each in names)}")
+        advice = f"known: {', '.join(f'`{each}`' for each in names)}"
     else:
-        error.add_note(f"no {kind} is declared")
-    return error
+        advice = f"no {kind} is declared"
+    return advised(f"unknown {kind} `{name}`", advice)

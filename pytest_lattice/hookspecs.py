@@ -6,11 +6,14 @@ implement them; outside pytest, pass plugins to `LatticeNetwork`.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.network import LatticeNetwork
     from pytest_lattice.targets.base import AppTarget
@@ -47,3 +50,16 @@ def pytest_lattice_make_target(obj: object) -> AppTarget | None:
     Returns:
         What answers requests, or None to leave it to others.
     """
+
+
+def own_hooks(plugins: Iterable[object]) -> pluggy.HookRelay:
+    """Make the hooks callable outside pytest, on a plugin manager of their own.
+
+    Args:
+        plugins: objects or modules that implement some of the hooks.
+    """
+    manager = pluggy.PluginManager("pytest")
+    manager.add_hookspecs(sys.modules[__name__])
+    for plugin in plugins:
+        manager.register(plugin)
+    return manager.hook

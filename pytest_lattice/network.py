@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from pytest_lattice.clock import Clock
@@ -20,10 +20,9 @@ from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.model.configuration import Configuration, Resource
 from pytest_lattice.model.message import LatticeRequest, Source
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, digest
+from pytest_lattice.model.target_group import TargetStatus
 from pytest_lattice.routing.overview import overview
 from pytest_lattice.routing.state import State, address_in, compile_state
-
-from pytest_lattice.model.target_group import TargetStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
@@ -74,7 +73,7 @@ class LatticeNetwork:
     AWS: vpc-lattice/latest/ug/how-it-works
     """
 
-    def __init__(  # noqa: PLR0913  # independent settings
+    def __init__(
         self,
         *,
         seed: str = "pytest-lattice",
@@ -104,7 +103,11 @@ class LatticeNetwork:
         self._places: dict[tuple[str | None, str | None], tuple[str, str]] = {}
         self._destinations: dict[Path, FileDestination] = {}
         self._questions = _DRAWS[draw](seed)
-        self._hook = hook if hook is not None else _own_hooks(plugins)
+        self._hook = hook
+        if plugins and hook is None:
+            from pytest_lattice.hookspecs import own_hooks
+
+            self._hook = own_hooks(plugins)
         self._plane = DataPlane(
             clock=self.clock,
             draw=_DRAWS[draw](seed),
@@ -255,7 +258,7 @@ class LatticeNetwork:
         address: str | None = None,
         http2: bool = False,
         library: ModuleType | None = None,
-        **options: Any,
+        **options: Any,  # noqa: ANN401  # as the library's own
     ) -> httpx.Client:
         """Make a real `httpx.Client` whose requests enter the service network.
 
@@ -289,7 +292,7 @@ class LatticeNetwork:
         address: str | None = None,
         http2: bool = False,
         library: ModuleType | None = None,
-        **options: Any,
+        **options: Any,  # noqa: ANN401  # as the library's own
     ) -> httpx.AsyncClient:
         """Make a real `httpx.AsyncClient`; for the arguments see `client`.
 
@@ -313,16 +316,9 @@ class LatticeNetwork:
         http2: bool,
         library: ModuleType | None,
     ) -> tuple[Any, dict[str, Any]]:
-        from pytest_lattice.clients.httpx import (  # noqa: PLC0415  # imports httpx
-            NetworkTransport,
-            check_library,
-        )
+        from pytest_lattice.clients.httpx import NetworkTransport, library_or_default
 
-        if library is None:
-            import httpx as default  # noqa: PLC0415  # heavy
-
-            library = default
-        check_library(library)
+        library = library_or_default(library)
         self._state_or_raise()
         port = _FIRST_CLIENT_PORT + self._ports % _CLIENT_PORTS
         source = self._source(vpc, address, port)
@@ -422,7 +418,7 @@ class LatticeNetwork:
         )
 
     def _check_targets(self, group: TargetGroup) -> None:
-        from pytest_lattice.targets.recognize import (  # noqa: PLC0415  # when used
+        from pytest_lattice.targets.recognize import (
             recognize,
         )
 
@@ -440,8 +436,8 @@ class LatticeNetwork:
         return app if app is not None else self._make_app(group, target)
 
     def _make_app(self, group: TargetGroup, target: Target) -> AppTarget:
-        from pytest_lattice.targets.loop import AppLoop  # noqa: PLC0415  # when used
-        from pytest_lattice.targets.recognize import (  # noqa: PLC0415  # when used
+        from pytest_lattice.targets.loop import AppLoop
+        from pytest_lattice.targets.recognize import (
             make_target,
         )
 
@@ -475,7 +471,7 @@ class LatticeNetwork:
             self._hook.pytest_lattice_exchange(network=self, exchange=exchange)
 
     def _destination(self, path: Path) -> FileDestination:
-        from pytest_lattice.logs.subscriptions import (  # noqa: PLC0415  # when used
+        from pytest_lattice.logs.subscriptions import (
             FileDestination,
         )
 
@@ -496,7 +492,7 @@ class LatticeNetwork:
         for destination in self._destinations.values():
             destination.close()
 
-    def __enter__(self) -> LatticeNetwork:
+    def __enter__(self) -> Self:
         """Return the network itself."""
         return self
 
@@ -508,21 +504,6 @@ class LatticeNetwork:
         """Show what is declared, in short."""
         names = ", ".join(each.name for each in self._configuration.services)
         return f"<LatticeNetwork with services {names or '(none)'}, seed {self.seed!r}>"
-
-
-def _own_hooks(plugins: Sequence[object]) -> HookRelay | None:
-    """Make a plugin manager for use outside pytest; None where none is needed."""
-    if not plugins:
-        return None
-    import pluggy  # noqa: PLC0415  # when used
-
-    from pytest_lattice import hookspecs  # noqa: PLC0415  # when used
-
-    manager = pluggy.PluginManager("pytest")
-    manager.add_hookspecs(hookspecs)
-    for plugin in plugins:
-        manager.register(plugin)
-    return manager.hook
 
 
 def _key(group: TargetGroup, target: Target) -> _TargetKey:

@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare this plugin's own hooks; pytest calls it once."""
-    from pytest_lattice import hookspecs  # noqa: PLC0415  # needs pluggy only
+    from pytest_lattice import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
 
@@ -54,7 +54,7 @@ def lattice_network(request: pytest.FixtureRequest) -> Generator[LatticeNetwork]
 
     Add to it what the test needs, then ask it for clients and decisions.
     """
-    from pytest_lattice.network import LatticeNetwork  # noqa: PLC0415  # when used
+    from pytest_lattice.network import LatticeNetwork
 
     config = request.config
     seed = config.getoption("--lattice-seed") or config.getini("lattice_seed")

@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+_SERIES_FROM = 16  # four terms of Stirling's series suffice from here on
+_PAIR = 2
 _NEGLIGIBLE = 1e-17  # a term this small beside its sum changes no digit of it
 _TIE = 1 + 1e-7  # counts whose probabilities differ by less are equally likely (as R)
 _NEAR = 1e-9  # far above the error of a sum, far below what matters
@@ -146,10 +148,9 @@ def accepted_counts(
     _check("error rate", false_alarm, _LEAST_RATE, _MOST_RATE)
     tested = _tested(shares)
     if len(tested) != 1:
-        level = false_alarm / max(1, len(tested))
-        limits = [_accepted(n, share, level) for share in shares]
+        limits = [_accepted(n, share, false_alarm, len(tested)) for share in shares]
     else:
-        low, high = _accepted(n, shares[tested[0]], false_alarm)
+        low, high = _accepted(n, shares[tested[0]], false_alarm, 1)
         limits = [(n - high, n - low) if share else (0, 0) for share in shares]
         limits[tested[0]] = low, high
     return tuple(range(low, high + 1) for low, high in limits)
@@ -213,15 +214,16 @@ def needed_requests(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mistake:
-    """A tested share, the shares it may be mistaken for, and the level of its test."""
+    """A share, those it may be mistaken for, and how its count is tested."""
 
     share: float
     wrong: tuple[float, ...]
-    level: float
+    false_alarm: float
+    tests: int
 
     def limits(self, n: int) -> tuple[int, int]:
         """Return the smallest and the largest count that are accepted."""
-        return _accepted(n, self.share, self.level)
+        return _accepted(n, self.share, self.false_alarm, self.tests)
 
     def missed(self, n: int, low: int, high: int) -> float:
         """Return the largest probability of `low` to `high` under a wrong share."""
@@ -236,7 +238,6 @@ def _mistakes(
     That is the share nearest to one half, for its counts vary most.
     """
     tested = _tested(shares)
-    level = false_alarm / max(1, len(tested))
     right = {shares[index] for index in tested}
     right.update(share for share in shares if share == 0)
     mistakes = []
@@ -244,7 +245,14 @@ def _mistakes(
         # Rounded, for 0.3 - 3 * 0.1 is meant to be zero.
         both = (round(share - detect, 15), round(share + detect, 15))
         if wrong := tuple(other for other in both if 0 <= other <= 1):
-            mistakes.append(_Mistake(share=share, wrong=wrong, level=level))
+            mistakes.append(
+                _Mistake(
+                    share=share,
+                    wrong=wrong,
+                    false_alarm=false_alarm,
+                    tests=len(tested),
+                )
+            )
     return mistakes
 
 
@@ -289,14 +297,15 @@ def _descended(enough: int, least: int, mistake: _Mistake, miss: float) -> int:
     return enough
 
 
-def _accepted(n: int, p: float, level: float) -> tuple[int, int]:
-    """Return the smallest and the largest count that the binomial test accepts.
+def _accepted(n: int, p: float, false_alarm: float, tests: int) -> tuple[int, int]:
+    """Return the smallest and the largest count that one of so many tests accepts.
 
     The least likely counts are given up one after the other, from both ends, while
-    the sum of their probabilities stays within `level`.
+    the sum of their probabilities stays within the test's share of `false_alarm`.
     """
     if p in (0.0, 1.0):
         return int(n * p), int(n * p)
+    level = false_alarm / tests
     low, high = _first_candidates(n, p, level)
     left, right = binomial_pmf(low, n, p), binomial_pmf(high, n, p)
     odds = p / (1 - p)
@@ -314,9 +323,9 @@ def _accepted(n: int, p: float, level: float) -> tuple[int, int]:
             right *= high / ((n - high + 1) * odds)
             high -= 1
     if total > level * (1 - _NEAR):  # too close to call by a sum: ask the test itself
-        if low > 0 and binomial_test(low - 1, n, p) > level:
+        if low > 0 and tests * binomial_test(low - 1, n, p) > false_alarm:
             low -= 1
-        if high < n and binomial_test(high + 1, n, p) > level:
+        if high < n and tests * binomial_test(high + 1, n, p) > false_alarm:
             high += 1
     return low, high
 
@@ -371,7 +380,7 @@ def _mode(n: int, p: float) -> int:
 
 def _stirling_error(n: int) -> float:
     """Return by how much Stirling's formula falls short of log(n!), for n > 0."""
-    if n < 16:
+    if n < _SERIES_FROM:
         return math.lgamma(n + 1) - (n + 0.5) * math.log(n) + n - _HALF_LOG_TWO_PI
     square = n * n
     tail = 1 / 1260 - (1 / 1680 - 1 / (1188 * square)) / square
@@ -404,7 +413,7 @@ def _tested(shares: Sequence[float]) -> tuple[int, ...]:
     Of two categories one speaks for both, and a single one cannot be wrong.
     """
     positive = tuple(index for index, share in enumerate(shares) if share > 0)
-    return positive if len(positive) > 2 else positive[:-1]
+    return positive if len(positive) > _PAIR else positive[:-1]
 
 
 def _check_plan(n: int, detect: float, *rates: float) -> None:

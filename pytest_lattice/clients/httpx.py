@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_lattice.clients.base import AsyncReply, Reply
+import httpx
+
 from pytest_lattice.errors import ConfigurationError, TargetError
 from pytest_lattice.model.message import LatticeRequest
 from pytest_lattice.model.outcome import Unreachable
@@ -17,10 +18,9 @@ from pytest_lattice.model.outcome import Unreachable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from types import ModuleType
+    from typing import Self
 
-    import httpx
-
-    from pytest_lattice.clients.base import Entrance
+    from pytest_lattice.clients.base import AsyncReply, Entrance, Reply
     from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.model.message import HttpVersion, Source
 
@@ -141,14 +141,14 @@ class NetworkTransport:
         error.add_note(reply.decision.explain())
         return error
 
-    def __enter__(self) -> NetworkTransport:
+    def __enter__(self) -> Self:
         """Do nothing; there is no connection to open."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Do nothing; there is no connection to close."""
 
-    async def __aenter__(self) -> NetworkTransport:
+    async def __aenter__(self) -> Self:
         """Do nothing; there is no connection to open."""
         return self
 
@@ -190,7 +190,7 @@ def _stream_class(library: _Library) -> type:
     class ReplyStream(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]  # a class of the library at hand
         """The body of a reply, read chunk by chunk."""
 
-        def __init__(self, body: Any, request: Any) -> None:
+        def __init__(self, body: _Library, request: _Library) -> None:
             self._body = body
             self._request = request
 
@@ -222,11 +222,17 @@ def _stream_class(library: _Library) -> type:
     return ReplyStream
 
 
-def check_library(library: ModuleType) -> None:
-    """Refuse a module that is neither httpx nor httpx2.
+def library_or_default(library: ModuleType | None) -> ModuleType:
+    """Return the client library to use.
+
+    Args:
+        library: the module `httpx` or `httpx2`; None means `httpx`.
 
     Raises:
         ConfigurationError: any other module.
     """
+    if library is None:
+        return httpx
     if getattr(library, "__name__", None) not in {"httpx", "httpx2"}:
-        raise ConfigurationError(f"library `{library}` is neither httpx nor httpx2")
+        raise ConfigurationError(f"library `{library!r}` is neither httpx nor httpx2")
+    return library

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_lattice.model.outcome import Forwarded, Unroutable
+from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
 from pytest_lattice.model.service import FixedResponse
 from pytest_lattice.routing.resolve import Way, resolve
 
@@ -110,19 +110,31 @@ class Decision:
     @property
     def steps(self) -> tuple[Step, ...]:
         """Each step of the decision with its reason; computed when asked."""
-        from pytest_lattice.decision.trace import trace  # noqa: PLC0415  # on demand
+        from pytest_lattice.decision.trace import trace
 
         return trace(self)
 
     def explain(self) -> str:
         """Write the steps as text, one a line."""
-        from pytest_lattice.decision.explain import explain  # noqa: PLC0415  # on demand
+        from pytest_lattice.decision.explain import explain
 
         return explain(self)
 
     def __repr__(self) -> str:
         """Show request and outcome on one line."""
-        return f"<Decision {self.request.method} {self.request.url}: {self.outcome}>"
+        return f"<Decision {self.request.method} {self.request.url}: {self._outcome}>"
+
+    @property
+    def _outcome(self) -> str:
+        match self.outcome:
+            case Forwarded(group, target):
+                return f"forwarded to `{target.id}` of `{group.name}`"
+            case FixedResponse(status):
+                return f"fixed response {status}"
+            case Unroutable(status, reason):
+                return f"{status}, {reason}"
+            case Unreachable(error, reason):
+                return f"{error}, {reason}"
 
 
 def decide(state: State, request: LatticeRequest, *, now: int, draw: Draw) -> Decision:
@@ -150,11 +162,11 @@ def decide(state: State, request: LatticeRequest, *, now: int, draw: Draw) -> De
     rule = way.listener.table.find(request)  # type: ignore[union-attr]  # no stop
     if isinstance(rule.action, FixedResponse):
         return Decision(state, request, now, rule.action, way, rule)
+    if not any(rule.weights):
+        return Decision(state, request, now, _weightless(rule), way, rule)
     drawn: Drawn | None = None
     group = rule.groups[0]
     if len(rule.groups) > 1:
-        if not any(rule.weights):
-            return Decision(state, request, now, _weightless(rule), way, rule)
         drawn = draw.share(rule.arn, rule.weights)
         group = rule.groups[drawn.index]
     stop = _mismatched_protocol(request, group) or _empty(group)
@@ -185,9 +197,8 @@ def _malformed(request: LatticeRequest) -> Unroutable | None:
 
 def _weightless(rule: RuleState) -> Unroutable:
     # AWS is silent on weights that are all 0: 503 (facts Q10)
-    return Unroutable(
-        503, f"all weights of {rule.label} are 0", "TargetConnectionError"
-    )
+    weights = "the weight" if len(rule.weights) == 1 else "every weight"
+    return Unroutable(503, f"{weights} of {rule.label} is 0", "TargetConnectionError")
 
 
 def _empty(group: GroupState) -> Unroutable | None:
@@ -207,11 +218,12 @@ def _mismatched_protocol(
 ) -> Unroutable | None:
     version = group.group.protocol_version or "HTTP1"
     spoken = client_protocol(request)
+    goes = (spoken, version) in _GOES
     post = version != "GRPC" or request.method == "POST"
-    if (spoken, version) in _GOES and post:
+    if goes and post:
         return None
     # AWS is silent on the status: 502 (facts Q18)
-    method = "" if post else f" with method {request.method}"
+    method = f" with method {request.method}" if goes else ""
     return Unroutable(
         502,
         f"{spoken}{method} does not go with target group `{group.group.name}`, "
@@ -225,6 +237,8 @@ def client_protocol(request: LatticeRequest) -> str:
     if request.http_version == "HTTP/1.1":
         return "HTTP/1.1"
     for value in request.header_values("content-type"):
-        if value.startswith("application/grpc"):
+        media_type = value.partition(";")[0].strip().lower()
+        # `application/grpc-web` is another protocol, which is plain HTTP.
+        if media_type.partition("+")[0] == "application/grpc":
             return "gRPC"
     return "HTTP/2"

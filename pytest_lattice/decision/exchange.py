@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_lattice.model.access_log import AccessLogEntry
-from pytest_lattice.model.outcome import Unroutable
+from pytest_lattice.model.outcome import Unreachable, Unroutable
 from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
@@ -59,10 +59,12 @@ class Exchange:
     def log_entry(self) -> AccessLogEntry | None:
         """The access-log entry; None where AWS could write none.
 
-        A request to a name that no service has belongs to no service's log.
+        A request to a name that no service has belongs to no service's log, and one
+        that found no listener to talk to never began.
         AWS: vpc-lattice/latest/ug/monitoring-access-logs
         """
-        if self.decision.way.service is None:
+        unreachable = isinstance(self.decision.outcome, Unreachable)
+        if unreachable or self.decision.way.service is None:
             return None
         return _entry(self)
 
@@ -98,7 +100,7 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
         service_arn=way.service.arn if way.service else "-",
         source_vpc_id=source.vpc,
         # AWS: whole seconds in UTC
-        start_time=f"{_EPOCH + timedelta(microseconds=decision.now):%Y-%m-%dT%H:%M:%SZ}",
+        start_time=f"{_time(decision.now):%Y-%m-%dT%H:%M:%SZ}",
         request_method=request.method,
         # AWS is silent on the query string: the raw path only
         request_path=request.path,
@@ -119,6 +121,10 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
         grpc_response_code=None,
         request_id=exchange.request_id,
     )
+
+
+def _time(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _head_size(request: LatticeRequest) -> int:

@@ -32,34 +32,35 @@ def explain(decision: Decision) -> str:
     lines = [
         f"{request.method} {request.url} from {request.source.address} in {origin}"
     ]
-    steps, hidden = _shortened(trace(decision), request.path)
+    steps = _shortened(trace(decision), request.path)
     width = max(len(step.name) for step in steps)
     for step in steps:
-        verdict = "yes" if step.passed else "no "
-        lines.append(f"  {step.name:<{width}}  {verdict}  {step.text}")
-        if hidden and step is hidden[0]:
-            lines.append(f"  {'…':<{width}}  no   {hidden[1]} more rules did not match")
+        verdict = "yes" if step.passed else "no"
+        lines.append(f"  {step.name:<{width}}  {verdict:<3}  {step.text}")
     return "\n".join(lines)
 
 
-def _shortened(
-    steps: tuple[Step, ...], path: str
-) -> tuple[list[Step], tuple[Step, int] | None]:
+def _shortened(steps: tuple[Step, ...], path: str) -> list[Step]:
     """Leave out the rules that are farthest from matching."""
     missed = [
-        each for each in steps if each.name.startswith("rule") and not each.passed
+        position
+        for position, step in enumerate(steps)
+        if step.name.startswith("rule") and not step.passed
     ]
-    if len(missed) <= _RULES_SHOWN:
-        return list(steps), None
-    nearest = sorted(missed, key=lambda step: _distance(step, path))[:_RULES_SHOWN]
-    shown = [each for each in steps if each not in missed or each in nearest]
-    last = [each for each in shown if each in nearest][-1]
-    return shown, (last, len(missed) - _RULES_SHOWN)
+    # One line for a single rule would save nothing.
+    if len(missed) <= _RULES_SHOWN + 1:
+        return list(steps)
+    missed.sort(key=lambda position: _distance(steps[position], path))
+    hidden = set(missed[_RULES_SHOWN:])
+    shown = [step for position, step in enumerate(steps) if position not in hidden]
+    last = steps[max(missed[:_RULES_SHOWN])]
+    text = f"{len(hidden)} more rules did not match; these were the nearest"
+    after = shown.index(last) + 1
+    return [*shown[:after], Step("…", passed=False, text=text), *shown[after:]]
 
 
 def _distance(step: Step, path: str) -> float:
-    """Rate how far a rule was from matching; a rule past its path is near."""
-    if "path is " not in step.text:
+    """Rate how far a rule was from matching; a rule for this very path is near."""
+    if step.path is None:
         return 0.0
-    wanted = step.text.rpartition(" not `")[2]
-    return 2.0 - SequenceMatcher(None, path, wanted).ratio()
+    return 2.0 - SequenceMatcher(None, path, step.path).ratio()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
 from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.model.value import given
 from pytest_lattice.routing.match import describe_rule, mismatch
 from pytest_lattice.routing.resolve import host_name
 from pytest_lattice.routing.weights import cards, share_text
@@ -33,11 +34,13 @@ class Step:
         passed: whether the request went on along this step; a rule that does not
             match has not passed.
         text: the reason, in one line.
+        path: the path that a rule asks for, where that is what did not match.
     """
 
     name: str
     passed: bool
     text: str
+    path: str | None = None
 
 
 def trace(decision: Decision) -> tuple[Step, ...]:
@@ -61,8 +64,7 @@ def _steps(decision: Decision) -> Iterator[Step]:
     yield Step(
         "VPC",
         passed=True,
-        text=f"`{way.vpc.name}` is associated with service network "
-        f"`{way.network.network.name}`",
+        text=f"associated with service network `{way.network.network.name}`",
     )
     if way.service is None:
         yield Step("service", passed=False, text=_reason(decision))
@@ -72,10 +74,11 @@ def _steps(decision: Decision) -> Iterator[Step]:
         yield Step("listener", passed=False, text=_reason(decision))
         return
     listener = way.listener.listener
+    called = f"`{listener.name}`, " if given(listener.name) else ""
     yield Step(
         "listener",
         passed=True,
-        text=f"`{listener.name}`, {listener.protocol} on port {listener.port}",
+        text=f"{called}{listener.protocol} on port {listener.port}",
     )
     if decision.rule_state is None:
         yield Step("limits", passed=False, text=_reason(decision))
@@ -92,9 +95,9 @@ def _steps(decision: Decision) -> Iterator[Step]:
 def _reason(decision: Decision) -> str:
     outcome = decision.outcome
     if isinstance(outcome, Unroutable):
-        return f"{outcome.reason}: {outcome.status}"
+        return f"{outcome.status}: {outcome.reason}"
     if isinstance(outcome, Unreachable):
-        return f"{outcome.reason}: {outcome.error}"
+        return f"{outcome.error}: {outcome.reason}"
     return ""
 
 
@@ -121,25 +124,29 @@ def _rule_steps(decision: Decision) -> Iterator[Step]:
         name = f"rule {each.rule.priority}"
         difference = mismatch(each.rule, decision.request)
         if difference is not None:
-            yield Step(name, passed=False, text=f"{_called(each)}{difference}")
+            path = each.rule.path or each.rule.path_prefix
+            yield Step(
+                name,
+                passed=False,
+                text=f"{_called(each)}{difference}",
+                path=path if difference.part == "path" else None,
+            )
             continue
         yield Step(
             name,
             passed=True,
-            text=f"{_called(each)}{describe_rule(each.rule)}: "
-            f"{action_text(each.action)}",
+            text=f"{_called(each)}{describe_rule(each.rule)} "
+            f"-> {action_text(each.action)}",
         )
         return
-    tried = "no rule matched: " if listener.rules else ""
+    tried = "no rule matched -> " if listener.rules else ""
     yield Step("default", passed=True, text=tried + action_text(chosen.action))
 
 
 def _called(state: RuleState) -> str:
     """Name a rule that has a name of its own."""
     rule = state.rule
-    if rule is None or rule.name == f"priority-{rule.priority}":
-        return ""
-    return f"`{rule.name}`: "
+    return f"`{rule.name}`: " if rule and given(rule.name) else ""
 
 
 def action_text(action: Action) -> str:
@@ -173,12 +180,14 @@ def _target_text(decision: Decision) -> str:
     group, target = decision.group_state, decision.target_state
     if group is None or target is None:
         return ""
-    position = group.usable.index(target) + 1
     where = "" if target.ip_port == "-" else f" at {target.ip_port}"
-    open_ = ""
+    text = f"`{target.target.id}`{where} of `{group.group.name}`"
+    serving = len(group.usable)
+    if serving > 1:
+        text += f", {group.usable.index(target) + 1} of {serving} in turn"
+    if others := len(group.targets) - serving:
+        text += f"; {others} of {len(group.targets)} targets get nothing"
     if target.status == "UNHEALTHY":
-        open_ = "; every target is unhealthy, so all of them serve"
-    return (
-        f"`{target.target.id}`{where} of `{group.group.name}`, "
-        f"{position} of {len(group.usable)} in turn{open_}"
-    )
+        # AWS: vpc-lattice/latest/ug/target-groups: fail-open
+        text += "; no target is healthy, so the unhealthy ones serve"
+    return text

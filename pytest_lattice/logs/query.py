@@ -71,10 +71,8 @@ class AccessLog(Sequence[AccessLogEntry]):
         if len(found) == 1:
             return found[0]
         wanted = ", ".join(f"{name}={value!r}" for name, value in fields.items())
-        lines = [
-            f"{len(found)} of {len(self)} access log entries have {wanted or 'any'}, "
-            "not one"
-        ]
+        count = f"{len(found)} of {len(self)} access log entries"
+        lines = [f"{count} have {wanted or 'any value'}, not one"]
         lines += [f"  {each!r}" for each in (found or self)[-_SHOWN:]]
         if self.dropped:
             lines.append(f"  ({self.dropped} older exchanges are no longer kept)")

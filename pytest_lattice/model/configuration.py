@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_lattice.errors import ConfigurationError, unknown
+from pytest_lattice.errors import ConfigurationError, advised, unknown
 from pytest_lattice.model.access_log import AccessLogSubscription
 from pytest_lattice.model.laws import check
+from pytest_lattice.model.names import DEFAULT_ACCOUNT, DEFAULT_REGION
 from pytest_lattice.model.service import Service
 from pytest_lattice.model.service_network import (
     Organization,
@@ -40,7 +41,7 @@ Resource: TypeAlias = (
     | Organization
     | AccessLogSubscription
 )
-_Named = TypeVar("_Named", bound=ServiceNetwork | Service | TargetGroup)
+_Named = TypeVar("_Named", bound=ServiceNetwork | Service | TargetGroup | Vpc)
 
 #: The service network that stands in where a test declares none.
 _DEFAULT_NETWORK = "default"
@@ -106,21 +107,24 @@ class Configuration:
     def target_group_of(self, service: Service, name: str) -> TargetGroup:
         """Find a target group that a service can forward to."""
         # AWS: vpc-lattice/latest/ug/create-target-group: one account and Region
-        owner = (service.account, service.region)
-        return _one(
-            "target group",
-            tuple(g for g in self.target_groups if (g.account, g.region) == owner),
-            name,
-        )
+        own = tuple(each for each in self.target_groups if _same_owner(each, service))
+        if not _named(own, name) and (others := _named(self.target_groups, name)):
+            raise ConfigurationError(
+                f"service `{service.name}` of {_owner_text(service)} cannot forward "
+                f"to target group `{name}` of {_owner_text(others[0])}"
+            )
+        return _one("target group", own, name)
 
     def vpc(self, name: str) -> Vpc:
-        """Find a VPC by name or id; an id that nobody declared is taken as is."""
-        for vpc in self.vpcs:
-            if name in {vpc.name, vpc.id}:
-                return vpc
-        if name == DEFAULT_VPC or is_vpc_id(name):
-            return Vpc(name)
-        raise unknown("VPC", name, (vpc.name for vpc in self.vpcs))
+        """Find a VPC by name or id.
+
+        `default`, and an id that nobody declared, are taken as they are; they belong
+        to the account and Region of what is declared.
+        """
+        if _named(self.vpcs, name) or not (name == DEFAULT_VPC or is_vpc_id(name)):
+            return _one("VPC", self.vpcs, name)
+        account, region = self._owner
+        return Vpc(name, account=account, region=region)
 
     # ---- associations -------------------------------------------------------
 
@@ -130,7 +134,18 @@ class Configuration:
         if self.service_networks:
             return self.service_networks
         services = tuple(service.arn for service in self.services)
-        return (ServiceNetwork(_DEFAULT_NETWORK, services=services),)
+        account, region = self._owner
+        network = ServiceNetwork(
+            _DEFAULT_NETWORK, services=services, account=account, region=region
+        )
+        return (network,)
+
+    @property
+    def _owner(self) -> tuple[str, str]:
+        """Account and Region of what stands in; the first, where there are several."""
+        declared = self.service_networks or self.services
+        owners = ((each.account, each.region) for each in declared)
+        return min(owners, default=(DEFAULT_ACCOUNT, DEFAULT_REGION))
 
     def service_pairs(self) -> Iterator[tuple[ServiceNetwork, Service, str]]:
         """Yield service network, service and creating account per association."""
@@ -178,20 +193,33 @@ class Configuration:
 
     def _service_for(self, network: ServiceNetwork, name: str) -> Service:
         for service in self.services:
-            if service.account == network.account and service.name == name:
+            if service.name == name and _same_owner(service, network):
                 return service
         return self.service(name)
 
 
+def _named(values: tuple[_Named, ...], name: str) -> list[_Named]:
+    return [each for each in values if name in {each.name, each.id, each.arn}]
+
+
 def _one(kind: str, values: tuple[_Named, ...], name: str) -> _Named:
-    found = [each for each in values if name in {each.name, each.id, each.arn}]
+    found = _named(values, name)
     if not found:
         raise unknown(kind, name, (each.name for each in values))
     if len(found) > 1:
-        error = ConfigurationError(f"{kind} `{name}` exists more than once")
-        error.add_note(f"use an ARN: {', '.join(each.arn for each in found)}")
-        raise error
+        raise advised(
+            f"{kind} `{name}` exists more than once",
+            f"use an ARN: {', '.join(each.arn for each in found)}",
+        )
     return found[0]
+
+
+def _same_owner(one: _Named, other: ServiceNetwork | Service) -> bool:
+    return (one.account, one.region) == (other.account, other.region)
+
+
+def _owner_text(resource: Service | TargetGroup) -> str:
+    return f"account {resource.account}, {resource.region}"
 
 
 _FIELD_OF: dict[type, str] = {

@@ -6,22 +6,20 @@ breach, naming the culprit.  Laws about one value alone live with that value.
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.errors import ConfigurationError, advised
 from pytest_lattice.model.service import Forward
 from pytest_lattice.model.sharing import refusal
+from pytest_lattice.model.value import first_twice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from pytest_lattice.model.configuration import Configuration
     from pytest_lattice.model.service import Listener, Service
     from pytest_lattice.model.service_network import ServiceNetwork
     from pytest_lattice.model.target_group import TargetGroup
-
-_Thing = TypeVar("_Thing")
 
 
 def check(configuration: Configuration) -> None:
@@ -42,10 +40,9 @@ def _names_are_unique(configuration: Configuration) -> None:
         ("target group", configuration.target_groups),
         ("VPC", configuration.vpcs),
     ):
-        twice = _first_twice(
+        if twice := first_twice(
             (each.account, each.region, each.name) for each in resources
-        )
-        if twice:
+        ):
             account, region, name = twice
             raise ConfigurationError(
                 f"{kind} `{name}` already exists in account {account}, {region}"
@@ -54,12 +51,8 @@ def _names_are_unique(configuration: Configuration) -> None:
         ("resource share", [each.name for each in configuration.resource_shares]),
         ("organization", [each.id for each in configuration.organizations]),
     ):
-        if again := _first_twice(names):
+        if again := first_twice(names):
             raise ConfigurationError(f"{kind} `{again}` already exists")
-
-
-def _first_twice(things: Iterable[_Thing]) -> _Thing | None:
-    return next((each for each, count in Counter(things).items() if count > 1), None)
 
 
 def _actions_reach_groups(configuration: Configuration) -> None:
@@ -67,9 +60,9 @@ def _actions_reach_groups(configuration: Configuration) -> None:
     for service in configuration.services:
         for listener in service.listeners:
             for action in _forwards(listener):
-                for each in action.target_groups:
-                    group = configuration.target_group_of(service, each.target_group)
-                    _check_listener_group(listener, group)
+                where = f"listener `{listener.name}` of service `{service.name}`"
+                for group in _groups(configuration, service, action, where):
+                    _check_listener_group(listener, group, where)
                     # AWS: vpc-lattice/latest/ug/create-target-group: one service
                     first = user.setdefault(group.arn, service)
                     if first is not service:
@@ -84,18 +77,30 @@ def _forwards(listener: Listener) -> list[Forward]:
     return [action for action in actions if isinstance(action, Forward)]
 
 
-def _check_listener_group(listener: Listener, group: TargetGroup) -> None:
-    where = f"listener `{listener.name}` cannot forward to target group `{group.name}`"
+def _groups(
+    configuration: Configuration, service: Service, action: Forward, where: str
+) -> list[TargetGroup]:
+    groups = [
+        configuration.target_group_of(service, each.target_group)
+        for each in action.target_groups
+    ]
+    # A group may go by its name and, a second time, by its ARN.
+    if twice := first_twice(group.name for group in groups):
+        raise ConfigurationError(f"{where} forwards to target group `{twice}` twice")
+    return groups
+
+
+def _check_listener_group(listener: Listener, group: TargetGroup, where: str) -> None:
+    where = f"{where} cannot forward to target group `{group.name}`"
     # AWS: vpc-lattice/latest/ug/tls-listeners
     if (listener.protocol == "TLS_PASSTHROUGH") != (group.protocol == "TCP"):
         raise ConfigurationError(
-            f"{where}: TLS_PASSTHROUGH listeners and TCP target groups "
-            "go only with each other"
+            f"{where}: TLS_PASSTHROUGH and TCP go only with each other"
         )
     # AWS: vpc-lattice/latest/ug/target-groups
     if group.protocol_version in {"HTTP2", "GRPC"} and listener.protocol != "HTTPS":
         raise ConfigurationError(
-            f"{where}: protocol version {group.protocol_version} needs an HTTPS listener"
+            f"{where}: {group.protocol_version} needs an HTTPS listener"
         )
 
 
@@ -116,23 +121,28 @@ def _services_are_associated_lawfully(configuration: Configuration) -> None:
         seen.add((network.arn, service.arn))
         if network.region != service.region and declared:
             raise ConfigurationError(
-                f"cannot associate {where}: {service.region} is not {network.region}"
+                f"cannot associate {where}: the service is in {service.region}, "
+                f"the service network in {network.region}"
             )
         if declared:
-            _check_association(configuration, network, service, account, where)
+            _check_association(
+                configuration, network, service, account=account, where=where
+            )
 
 
 def _check_association(
     configuration: Configuration,
     network: ServiceNetwork,
     service: Service,
+    *,
     account: str,
     where: str,
 ) -> None:
     # AWS: vpc-lattice/latest/ug/sharing: the creator owns at least one side
     if account not in {network.account, service.account}:
-        raise ConfigurationError(
-            f"cannot associate {where}: account {account} owns neither"
+        raise advised(
+            f"cannot associate {where}: account {account} owns neither",
+            "the association's account says who creates it",
         )
     for side in (network, service):
         reason = refusal(
@@ -147,16 +157,18 @@ def _vpcs_are_associated_lawfully(configuration: Configuration) -> None:
     for network, vpc in configuration.vpc_pairs():
         where = f"VPC `{vpc.name}` with service network `{network.name}`"
         # AWS: vpc-lattice/latest/ug/quotas: one association per VPC
-        first = network_of.setdefault(vpc.id, network)
-        if first.arn != network.arn:
-            raise ConfigurationError(
-                f"cannot associate {where}: it is associated with `{first.name}`"
-            )
+        if (first := network_of.get(vpc.id)) is not None:
+            already = "twice"
+            if first.arn != network.arn:
+                already = f"and with `{first.name}`; AWS allows one"
+            raise ConfigurationError(f"cannot associate {where} {already}")
+        network_of[vpc.id] = network
         if not configuration.service_networks:
             continue
         if vpc.region != network.region:
             raise ConfigurationError(
-                f"cannot associate {where}: {vpc.region} is not {network.region}"
+                f"cannot associate {where}: the VPC is in {vpc.region}, "
+                f"the service network in {network.region}"
             )
         # AWS: vpc-lattice/latest/ug/create-target-group: only the VPC's owner
         reason = refusal(
@@ -179,7 +191,8 @@ def _custom_domains_are_unique(configuration: Configuration) -> None:
             if first is not service:
                 raise ConfigurationError(
                     f"services `{first.name}` and `{service.name}` in service network "
-                    f"`{network.name}` share the custom domain name `{domain}`"
+                    f"`{network.name}` share the custom domain name "
+                    f"`{service.custom_domain_name}`"
                 )
 
 
@@ -204,16 +217,17 @@ def _shares_share_what_is_owned(configuration: Configuration) -> None:
 
 
 def _subscriptions_have_a_resource(configuration: Configuration) -> None:
-    kinds = [
-        (configuration.logged_resource(each.resource).arn, type(each.destination))
-        for each in configuration.access_log_subscriptions
-    ]
-    # AWS: one subscription per destination type per resource
-    if twice := _first_twice(kinds):
-        raise ConfigurationError(
-            f"access log subscription of `{twice[0]}` exists already "
-            "for this type of destination"
-        )
+    seen: set[tuple[str, bool]] = set()
+    for each in configuration.access_log_subscriptions:
+        in_memory = each.destination is None
+        key = (configuration.logged_resource(each.resource).arn, in_memory)
+        # AWS: one subscription per destination type per resource
+        if key in seen:
+            kind = "in memory" if in_memory else "to a file"
+            raise ConfigurationError(
+                f"`{each.resource}` has two access log subscriptions {kind}"
+            )
+        seen.add(key)
 
 
 _LAWS: tuple[Callable[[Configuration], None], ...] = (

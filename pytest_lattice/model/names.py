@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.errors import ConfigurationError, advised
 
 #: The account that owns what does not say otherwise; AWS's own example account.
 DEFAULT_ACCOUNT = "123456789012"
@@ -40,8 +40,8 @@ _NAME_LAWS = {
     "rule": _NameLaw(3, 63, "rule-"),
 }
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_ACCOUNT = re.compile(r"\d{12}")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
 
 
 def check_name(kind: str, name: str) -> None:
@@ -75,10 +75,21 @@ def check_name(kind: str, name: str) -> None:
 
 def check_owner(account: str, region: str) -> None:
     """Refuse an account that is not 12 digits or a Region that is none."""
-    if not _ACCOUNT.fullmatch(str(account)):
-        raise ConfigurationError(f"account `{account}` is not 12 digits")
+    check_account(account)
     if not _REGION.fullmatch(str(region)):
         raise ConfigurationError(f"Region `{region}` is not a Region name")
+
+
+def check_account(account: str) -> None:
+    """Refuse an account that is not 12 digits.
+
+    Raises:
+        ConfigurationError: it is not, or it is a number, which is equal to no text.
+    """
+    if not isinstance(account, str):
+        raise advised(f"account `{account!r}` is not text", "put it in quotes")
+    if not _ACCOUNT.fullmatch(account):
+        raise ConfigurationError(f"account `{account}` is not 12 digits")
 
 
 def digest(*parts: str, length: int = 17) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, TypeAlias, cast
 
-from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.errors import ConfigurationError, advised
 from pytest_lattice.model.names import (
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
@@ -21,16 +21,25 @@ from pytest_lattice.model.names import (
     lattice_arn,
     service_dns_name,
 )
-from pytest_lattice.model.value import Value, read_only
+from pytest_lattice.model.path import check_path
+from pytest_lattice.model.value import (
+    LEFT_OUT,
+    DerivedNumber,
+    DerivedText,
+    Value,
+    first_twice,
+    given,
+    is_whole,
+    read_only,
+)
 
 ListenerProtocol: TypeAlias = Literal["HTTP", "HTTPS", "TLS_PASSTHROUGH"]
 
 # AWS: vpc-lattice/latest/APIReference/API_PathMatchType
-_PATH = re.compile(r"/[a-zA-Z0-9@:%_+.~#?&/=-]*")
 _PATH_LENGTH = 200
 # AWS: vpc-lattice/latest/APIReference/API_HeaderMatch, _HttpMatch
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_HEADER_VALUE_LENGTH = 200
+_HEADER_VALUE_LENGTHS = range(1, 201)
 _HEADER_MATCHES = 5
 _METHOD_LENGTH = 16
 # AWS: vpc-lattice/latest/APIReference/API_CreateRule
@@ -72,7 +81,7 @@ class FixedResponse(Value):
         """Hold the status to the two that AWS supports."""
         if self.status_code not in _FIXED_STATUSES:
             raise ConfigurationError(
-                f"fixed response `{self.status_code}` is neither 404 nor 500"
+                f"fixed response `{self.status_code!r}` is neither 404 nor 500"
             )
 
 
@@ -92,9 +101,9 @@ class WeightedTargetGroup(Value):
 
     def __post_init__(self) -> None:
         """Hold the weight to AWS's range."""
-        if type(self.weight) is not int or self.weight not in _WEIGHTS:
+        if not is_whole(self.weight, _WEIGHTS):
             raise ConfigurationError(
-                f"weight `{self.weight}` of target group `{self.target_group}` "
+                f"weight `{self.weight!r}` of target group `{self.target_group}` "
                 "is not a whole number from 0 to 999"
             )
 
@@ -127,8 +136,12 @@ class Forward(Value):
             groups = (WeightedTargetGroup(target_groups),)
         elif isinstance(target_groups, Mapping):
             groups = tuple(WeightedTargetGroup(*item) for item in target_groups.items())
+        elif isinstance(target_groups, Sequence):
+            groups = tuple(cast("Sequence[WeightedTargetGroup]", target_groups))
         else:
-            groups = tuple(target_groups)
+            raise ConfigurationError(
+                f"forward takes the names of target groups, not `{target_groups!r}`"
+            )
         self._set(target_groups=groups)
         self._check()
 
@@ -136,18 +149,17 @@ class Forward(Value):
         for group in self.target_groups:
             if not isinstance(group, WeightedTargetGroup):
                 # AWS: the weight is required with several groups (facts Q9)
-                raise ConfigurationError(
-                    f"forward to `{group}` needs its weight: "
-                    f"a mapping of target group names to weights"
+                raise advised(
+                    f"forward to `{group}` has no weight",
+                    "write a mapping of target group names to weights",
                 )
         names = [group.target_group for group in self.target_groups]
         if not 1 <= len(names) <= _TARGET_GROUPS:
             raise ConfigurationError(
                 f"forward names {len(names)} target groups, not 1 to {_TARGET_GROUPS}"
             )
-        for name in names:
-            if names.count(name) > 1:
-                raise ConfigurationError(f"forward names target group `{name}` twice")
+        if twice := first_twice(names):
+            raise ConfigurationError(f"forward names target group `{twice}` twice")
 
     @property
     def weights(self) -> dict[str, int]:
@@ -196,16 +208,18 @@ class HeaderMatch(Value):
             raise ConfigurationError(
                 f"header name `{self.name}` is not a header name of 1 to 100 characters"
             )
-        given = [each for each in (self.exact, self.prefix, self.contains) if each]
-        if len(given) != 1:
+        where = f"header match `{self.name}`"
+        union = (self.exact, self.prefix, self.contains)
+        values = [each for each in union if each is not None]
+        if len(values) != 1:
             raise ConfigurationError(
-                f"header match `{self.name}` takes one of exact, prefix and contains, "
-                f"not {len(given)}"
+                f"{where} takes one of exact, prefix and contains, not {len(values)}"
             )
-        if len(given[0]) > _HEADER_VALUE_LENGTH:
+        if not isinstance(values[0], str):
+            raise ConfigurationError(f"{where}: value `{values[0]!r}` is not text")
+        if len(values[0]) not in _HEADER_VALUE_LENGTHS:
             raise ConfigurationError(
-                f"header match `{self.name}` has a value of {len(given[0])} "
-                f"characters, more than {_HEADER_VALUE_LENGTH}"
+                f"{where} has a value of {len(values[0])} characters, not 1 to 200"
             )
 
 
@@ -245,17 +259,19 @@ class Rule(Value):
 
     def __post_init__(self) -> None:
         """Normalize the short spellings and check AWS's limits."""
-        if type(self.priority) is not int or self.priority not in _PRIORITIES:
+        if not is_whole(self.priority, _PRIORITIES):
             raise ConfigurationError(
-                f"rule priority `{self.priority}` is not a whole number from 1 to 2000"
+                f"rule priority `{self.priority!r}` is not a whole number "
+                "from 1 to 2000"
             )
+        name = given(self.name) or DerivedText(f"priority-{self.priority}")
+        check_name("rule", name)
         self._set(
-            name=self.name or f"priority-{self.priority}",
-            headers=_header_matches(self.headers),
+            name=name,
+            headers=_header_matches(self.headers, f"rule `{name}`"),
             tags=read_only(self.tags),
         )
-        check_name("rule", self.name)
-        _check_action(self.action, f"rule `{self.name}`")
+        _check_action(self.action, f"rule `{name}`")
         self._check_conditions()
 
     def _check_conditions(self) -> None:
@@ -264,7 +280,7 @@ class Rule(Value):
             raise ConfigurationError(f"{where} takes one of path and path_prefix")
         for path in (self.path, self.path_prefix):
             if path is not None:
-                _check_path(path, where)
+                check_path(path, _PATH_LENGTH, where)
         if self.method is not None and not 1 <= len(self.method) <= _METHOD_LENGTH:
             raise ConfigurationError(
                 f"{where} has a method of {len(self.method)} characters, "
@@ -275,16 +291,12 @@ class Rule(Value):
                 f"{where} matches {len(self.headers)} headers, "
                 f"more than {_HEADER_MATCHES}"
             )
-        if (self.method, self.path, self.path_prefix, self.headers) == (
-            None,
-            None,
-            None,
-            (),
-        ):
+        conditions = (self.method, self.path, self.path_prefix, *self.headers)
+        if not any(each is not None for each in conditions):
             # AWS: vpc-lattice/latest/APIReference/API_HttpMatch
-            raise ConfigurationError(
-                f"{where} matches on nothing; give a method, path, path_prefix "
-                "or headers"
+            raise advised(
+                f"{where} has no condition",
+                "give a method, path, path_prefix or headers",
             )
 
     @property
@@ -292,39 +304,22 @@ class Rule(Value):
         """The conditions on headers, one by one."""
         return cast("tuple[HeaderMatch, ...]", self.headers)
 
-    def __repr__(self) -> str:
-        """Leave out the derived name."""
-        return Value.__repr__(self).replace(f", name='priority-{self.priority}'", "")
-
 
 def _header_matches(
-    headers: Mapping[str, str] | Sequence[HeaderMatch],
+    headers: Mapping[str, str] | Sequence[HeaderMatch], where: str
 ) -> tuple[HeaderMatch, ...]:
     if isinstance(headers, Mapping):
         return tuple(HeaderMatch(name, exact=headers[name]) for name in headers)
+    for each in headers:
+        if not isinstance(each, HeaderMatch):
+            raise ConfigurationError(f"{where}: `{each!r}` is not a HeaderMatch")
     return tuple(headers)
-
-
-def _check_path(path: str, where: str) -> None:
-    if not path.startswith("/"):
-        raise ConfigurationError(f"{where}: path `{path}` does not start with `/`")
-    if len(path) > _PATH_LENGTH:
-        raise ConfigurationError(
-            f"{where}: path `{path[:40]}…` has {len(path)} characters, "
-            f"more than {_PATH_LENGTH}"
-        )
-    if not _PATH.fullmatch(path):
-        wrong = next(each for each in path if not _PATH.fullmatch(f"/{each}"))
-        raise ConfigurationError(
-            f"{where}: path `{path}` holds `{wrong}`, which AWS does not accept; "
-            "there are no wildcards"
-        )
 
 
 def _check_action(action: object, where: str) -> None:
     if not isinstance(action, (Forward, FixedResponse)):
         raise ConfigurationError(
-            f"{where}: action `{action!r}` is neither Forward nor FixedResponse"
+            f"{where}: action `{action!r}` is neither a Forward nor a FixedResponse"
         )
 
 
@@ -347,7 +342,7 @@ class Listener(Value):
     """
 
     protocol: ListenerProtocol
-    port: int = 0
+    port: int = LEFT_OUT
     _: KW_ONLY
     default: Action
     rules: Sequence[Rule] = ()
@@ -361,10 +356,13 @@ class Listener(Value):
                 f"listener protocol `{self.protocol}` is not "
                 "HTTP, HTTPS or TLS_PASSTHROUGH"
             )
-        port = self.port or _DEFAULT_PORTS[self.protocol]
-        if type(port) is not int or port not in _PORTS:
-            raise ConfigurationError(f"listener port `{port}` is not from 1 to 65535")
-        name = self.name or f"{self.protocol.lower().replace('_', '-')}-{port}"
+        port = given(self.port)
+        if port is None:
+            port = DerivedNumber(_DEFAULT_PORTS[self.protocol])
+        if not is_whole(port, _PORTS):
+            raise ConfigurationError(f"listener port `{port!r}` is not from 1 to 65535")
+        derived = f"{self.protocol.lower().replace('_', '-')}-{port}"
+        name = given(self.name) or DerivedText(derived)
         check_name("listener", name)
         _check_action(self.default, f"listener `{name}`")
         self._set(port=port, name=name, tags=read_only(self.tags))
@@ -390,10 +388,8 @@ class Listener(Value):
                     f"{where}: rules `{before.name}` and `{after.name}` "
                     f"both have priority {before.priority}"
                 )
-        names = [rule.name for rule in self.rules]
-        for name in names:
-            if names.count(name) > 1:
-                raise ConfigurationError(f"{where} has two rules named `{name}`")
+        if twice := first_twice(rule.name for rule in self.rules):
+            raise ConfigurationError(f"{where} has two rules named `{twice}`")
 
     @property
     def scheme(self) -> str:
@@ -438,9 +434,9 @@ class Service(Value):
         check_owner(self.account, self.region)
         self._set(listeners=tuple(self.listeners), tags=read_only(self.tags))
         where = f"service `{self.name}`"
-        if self.idle_timeout_seconds not in _IDLE_TIMEOUTS:
+        if not is_whole(self.idle_timeout_seconds, _IDLE_TIMEOUTS):
             raise ConfigurationError(
-                f"{where}: idle timeout `{self.idle_timeout_seconds}` "
+                f"{where}: idle timeout `{self.idle_timeout_seconds!r}` "
                 "is not from 60 to 600 seconds"
             )
         if self.custom_domain_name and not _CUSTOM_DOMAIN.fullmatch(

@@ -7,15 +7,16 @@ A service network declares what it connects; who may connect what is the law of
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import ip_network
-from typing import cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
 
-from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.errors import ConfigurationError, advised
 from pytest_lattice.model.names import (
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
+    check_account,
     check_name,
     check_owner,
     identifier,
@@ -23,15 +24,26 @@ from pytest_lattice.model.names import (
 )
 from pytest_lattice.model.value import Value, read_only
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 _VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
 _ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}")
 _UNIT_ID = re.compile(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}")
-_ACCOUNT = re.compile(r"\d{12}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+# AWS: vpc/latest/userguide/vpc-cidr-blocks: version, and the prefix lengths it takes
+_RANGES = {"cidr": (4, range(16, 29)), "ipv6_cidr": (6, range(44, 61))}
 
 
 def is_vpc_id(text: str) -> bool:
     """Tell a VPC's id from a name given to it in a test."""
-    return _VPC_ID.fullmatch(text) is not None
+    return _VPC_ID.fullmatch(str(text)) is not None
+
+
+def _check_list(value: object, where: str) -> None:
+    """Refuse one name in place of a list of names; its letters would be the list."""
+    if isinstance(value, str):
+        raise advised(f"{where} is not a list", f"write [{value!r}]")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,8 +52,8 @@ class Vpc(Value):
 
     Args:
         name: a name of your choice, or a real id such as ``vpc-0abc…``.
-        cidr: its IPv4 range; ranges of different VPCs may overlap.
-        ipv6_cidr: its IPv6 range.
+        cidr: its IPv4 range, /16 to /28; ranges of different VPCs may overlap.
+        ipv6_cidr: its IPv6 range, /44 to /60.
         account: the 12-digit owner.
         region: the Region.
         tags: up to 50 tags.
@@ -64,16 +76,18 @@ class Vpc(Value):
         self._set(tags=read_only(self.tags))
         if not self.name:
             raise ConfigurationError("a VPC needs a name or an id")
-        for version, cidr in ((4, self.cidr), (6, self.ipv6_cidr)):
+        for name, (version, sizes) in _RANGES.items():
+            cidr = getattr(self, name)
+            where = f"VPC `{self.name}`: {name} `{cidr}`"
             try:
                 network = ip_network(cidr)
             except ValueError as error:
-                raise ConfigurationError(
-                    f"VPC `{self.name}`: range `{cidr}` is none: {error}"
-                ) from None
+                raise advised(f"{where} is not a range", str(error)) from None
             if network.version != version:
+                raise ConfigurationError(f"{where} is not IPv{version}")
+            if network.prefixlen not in sizes:
                 raise ConfigurationError(
-                    f"VPC `{self.name}`: range `{cidr}` is not IPv{version}"
+                    f"{where} is not from /{sizes.start} to /{sizes.stop - 1}"
                 )
 
     @property
@@ -120,11 +134,8 @@ class ServiceNetwork(Value):
         """Check AWS's limits."""
         check_name("service network", self.name)
         check_owner(self.account, self.region)
-        for kind in ("services", "vpcs"):
-            if isinstance(getattr(self, kind), str):
-                raise ConfigurationError(
-                    f"service network `{self.name}`: {kind} is a list of names"
-                )
+        _check_list(self.services, f"service network `{self.name}`: services")
+        _check_list(self.vpcs, f"service network `{self.name}`: vpcs")
         self._set(
             services=tuple(self.services),
             vpcs=tuple(self.vpcs),
@@ -160,6 +171,10 @@ class ServiceAssociation(Value):
     service: str
     _: KW_ONLY
     account: str = DEFAULT_ACCOUNT
+
+    def __post_init__(self) -> None:
+        """Check the account."""
+        check_account(self.account)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -202,15 +217,18 @@ class ResourceShare(Value):
     account: str = DEFAULT_ACCOUNT
 
     def __post_init__(self) -> None:
-        """Check the principals."""
+        """Check the account and the principals."""
+        check_account(self.account)
+        _check_list(self.resources, f"resource share `{self.name}`: resources")
+        _check_list(self.principals, f"resource share `{self.name}`: principals")
         self._set(resources=tuple(self.resources), principals=tuple(self.principals))
         for principal in self.receivers:
             known = (_ACCOUNT, _ORGANIZATION_ID, _UNIT_ID)
             if not any(pattern.fullmatch(principal) for pattern in known):
                 # AWS: not shareable with IAM users and roles
                 raise ConfigurationError(
-                    f"resource share `{self.name}`: principal `{principal}` is no "
-                    "account, organization or organizational unit"
+                    f"resource share `{self.name}`: principal `{principal}` is not "
+                    "an account, organization or organizational unit"
                 )
 
     @property
@@ -240,21 +258,27 @@ class Organization(Value):
     def __post_init__(self) -> None:
         """Check the ids; accounts of a unit are members."""
         if not _ORGANIZATION_ID.fullmatch(self.id):
-            raise ConfigurationError(f"organization id `{self.id}` is not `o-…`")
+            raise advised(
+                f"`{self.id}` is not the id of an organization",
+                "one is like o-exampleorgid",
+            )
+        _check_list(self.accounts, f"organization `{self.id}`: accounts")
         members = list(self.accounts)
         for unit, accounts in self.units.items():
             if not _UNIT_ID.fullmatch(unit):
-                raise ConfigurationError(
-                    f"organizational unit id `{unit}` is not `ou-…`"
+                raise advised(
+                    f"`{unit}` is not the id of an organizational unit",
+                    "one is like ou-ab12-exampleou",
                 )
+            _check_list(accounts, f"organizational unit `{unit}`")
             members += accounts
         for account in members:
-            if not _ACCOUNT.fullmatch(account):
-                raise ConfigurationError(f"account `{account}` is not 12 digits")
-        self._set(accounts=tuple(dict.fromkeys(members)))
+            check_account(account)
+        units = {unit: tuple(self.units[unit]) for unit in self.units}
+        self._set(accounts=tuple(dict.fromkeys(members)), units=MappingProxyType(units))
 
     def members(self, receiver: str) -> tuple[str, ...]:
         """Return the accounts behind an organization or unit id of this one."""
         if receiver == self.id:
             return cast("tuple[str, ...]", self.accounts)
-        return tuple(self.units.get(receiver, ()))
+        return cast("tuple[str, ...]", self.units.get(receiver, ()))

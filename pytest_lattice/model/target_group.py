@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from ipaddress import ip_address
 from typing import Literal, TypeAlias, cast
 
-from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.errors import ConfigurationError, advised
 from pytest_lattice.model.names import (
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
@@ -22,7 +22,15 @@ from pytest_lattice.model.names import (
     identifier,
     lattice_arn,
 )
-from pytest_lattice.model.value import Value, read_only
+from pytest_lattice.model.path import check_path
+from pytest_lattice.model.value import (
+    DerivedNumber,
+    DerivedText,
+    Value,
+    given,
+    is_whole,
+    read_only,
+)
 
 TargetGroupType: TypeAlias = Literal["INSTANCE", "IP", "LAMBDA", "ALB"]
 TargetStatus: TypeAlias = Literal[
@@ -54,11 +62,21 @@ _TARGET_ID_LENGTH = 200
 # AWS: vpc-lattice/latest/ug/quotas
 _TARGETS = 1000
 # AWS: vpc-lattice/latest/ug/target-group-health-checks
-_HEALTH_PATH = re.compile(r"/[a-zA-Z0-9@:%_+.~#?&/=-]*")
+_HEALTH_LIMITS = {
+    "interval_seconds": range(5, 301),
+    "timeout_seconds": range(1, 121),
+    "healthy_threshold_count": range(2, 11),
+    "unhealthy_threshold_count": range(2, 11),
+}
+_HEALTH_PROTOCOLS = {
+    "protocol": ("HTTP", "HTTPS"),
+    "protocol_version": ("HTTP1", "HTTP2"),
+}
 _HEALTH_PATH_LENGTH = 2048
-_MATCHER = re.compile(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*")
+_MATCHER = re.compile(r"[0-9]{3}(-[0-9]{3})?(,[0-9]{3}(-[0-9]{3})?)*")
+_MATCHED_STATUSES = range(200, 500)
 _LAMBDA_ARN = re.compile(
-    r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9_-]+"
+    r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_-]+"
     r"(:(\$LATEST|[a-zA-Z0-9_-]+))?"
 )
 
@@ -77,7 +95,8 @@ class HealthCheck(Value):
         timeout_seconds: 1 to 120.
         healthy_threshold_count: 2 to 10 passes in a row.
         unhealthy_threshold_count: 2 to 10 failures in a row.
-        matcher: the statuses that pass: ``200``, ``200,202`` or ``200-299``.
+        matcher: the statuses that pass, of 200 to 499: ``200``, ``200,202`` or
+            ``200-299``.
 
     Raises:
         ConfigurationError: a limit of AWS.
@@ -99,36 +118,42 @@ class HealthCheck(Value):
 
     def __post_init__(self) -> None:
         """Check AWS's limits."""
-        limits = {
-            "interval_seconds": range(5, 301),
-            "timeout_seconds": range(1, 121),
-            "healthy_threshold_count": range(2, 11),
-            "unhealthy_threshold_count": range(2, 11),
-        }
-        for name, allowed in limits.items():
+        for name, allowed in _HEALTH_LIMITS.items():
             value = getattr(self, name)
-            if value not in allowed:
+            if not is_whole(value, allowed):
                 raise ConfigurationError(
-                    f"health check {name} `{value}` is not from "
+                    f"health check {name} `{value!r}` is not from "
                     f"{allowed.start} to {allowed.stop - 1}"
                 )
-        if self.port is not None and self.port not in _PORTS:
+        for name, known in _HEALTH_PROTOCOLS.items():
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                raise ConfigurationError(
+                    f"health check {name} `{value}` is neither {' nor '.join(known)}"
+                )
+        if self.port is not None and not is_whole(self.port, _PORTS):
             raise ConfigurationError(
-                f"health check port `{self.port}` is not from 1 to 65535"
+                f"health check port `{self.port!r}` is not from 1 to 65535"
             )
-        if (
-            not _HEALTH_PATH.fullmatch(self.path)
-            or len(self.path) > _HEALTH_PATH_LENGTH
-        ):
-            raise ConfigurationError(
-                f"health check path `{self.path[:60]}` is not a path of "
-                f"up to {_HEALTH_PATH_LENGTH} characters that starts with `/`"
-            )
+        check_path(self.path, _HEALTH_PATH_LENGTH, "health check")
+        self._check_matcher()
+
+    def _check_matcher(self) -> None:
+        self._set(matcher=str(self.matcher))
+        where = f"health check matcher `{self.matcher}`"
         if not _MATCHER.fullmatch(self.matcher):
             raise ConfigurationError(
-                f"health check matcher `{self.matcher}` is not of the form "
-                "`200`, `200,202` or `200-299`"
+                f"{where} is not of the form `200`, `200,202` or `200-299`"
             )
+        for part in self.matcher.split(","):
+            first, _, last = part.partition("-")
+            for status in filter(None, (first, last)):
+                if int(status) not in _MATCHED_STATUSES:
+                    raise ConfigurationError(
+                        f"{where} names status {status}, which is not from 200 to 499"
+                    )
+            if last and last < first:
+                raise ConfigurationError(f"{where}: range `{part}` is empty")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -148,7 +173,10 @@ class Target(Value):
     id: str = ""
     _: KW_ONLY
     port: int | None = None
-    app: object = None
+    app: object = field(default=None, hash=False)
+
+    # A derived id is shown too, because it tells targets of a group apart.
+    _SHOWN = frozenset({"id"})
 
     def __post_init__(self) -> None:
         """Check AWS's limits."""
@@ -157,9 +185,9 @@ class Target(Value):
                 f"target id `{self.id[:40]}…` has {len(self.id)} characters, "
                 f"more than {_TARGET_ID_LENGTH}"
             )
-        if self.port is not None and self.port not in _PORTS:
+        if self.port is not None and not is_whole(self.port, _PORTS):
             raise ConfigurationError(
-                f"port `{self.port}` of target `{self.id}` is not from 1 to 65535"
+                f"target port `{self.port!r}` is not from 1 to 65535"
             )
 
 
@@ -227,13 +255,16 @@ class TargetGroup(Value):
         return f"target group `{self.name}`"
 
     def _fill_in(self) -> None:
-        protocol = self.protocol or "HTTP"
-        version = None if protocol == "TCP" else "HTTP1"
+        protocol = given(self.protocol) or DerivedText("HTTP")
+        version = None if protocol == "TCP" else DerivedText("HTTP1")
+        port = given(self.port)
+        if port is None and protocol in _DEFAULT_PORTS:
+            port = DerivedNumber(_DEFAULT_PORTS[protocol])
         self._set(
             protocol=protocol,
-            protocol_version=self.protocol_version or version,
-            port=self.port or _DEFAULT_PORTS.get(protocol),
-            vpc=self.vpc or DEFAULT_VPC,
+            protocol_version=given(self.protocol_version) or version,
+            port=port,
+            vpc=given(self.vpc) or DerivedText(DEFAULT_VPC),
         )
         if self.lambda_event_structure_version != "V1":
             raise ConfigurationError(
@@ -243,10 +274,9 @@ class TargetGroup(Value):
     def _check_lambda(self) -> None:
         # AWS: vpc-lattice/latest/APIReference/API_TargetGroupConfig
         for name in ("protocol", "protocol_version", "port", "vpc"):
-            if getattr(self, name) is not None:
-                raise ConfigurationError(
-                    f"{self._where}: a LAMBDA target group takes no {name}"
-                )
+            if given(getattr(self, name)) is not None:
+                raise ConfigurationError(f"{self._where}: type LAMBDA takes no {name}")
+            self._set(**{name: None})
         if self.lambda_event_structure_version not in {"V1", "V2"}:
             raise ConfigurationError(
                 f"{self._where}: lambda_event_structure_version "
@@ -265,9 +295,9 @@ class TargetGroup(Value):
                 f"{self._where}: type {self.type} with protocol {self.protocol} "
                 f"does not go with protocol version {self.protocol_version}"
             )
-        if self.port is not None and self.port not in _PORTS:
+        if self.port is not None and not is_whole(self.port, _PORTS):
             raise ConfigurationError(
-                f"{self._where}: port `{self.port}` is not from 1 to 65535"
+                f"{self._where}: port `{self.port!r}` is not from 1 to 65535"
             )
         if self.ip_address_type not in {"IPV4", "IPV6"}:
             raise ConfigurationError(
@@ -287,20 +317,23 @@ class TargetGroup(Value):
             )
 
     def _registered(self) -> list[Target]:
-        given = self.targets
-        if isinstance(given, str):
-            given = (given,)
-        if not isinstance(given, Sequence):
-            raise ConfigurationError(
-                f"{self._where}: targets is a list; write [{_short(given)}]"
+        listed = self.targets
+        if isinstance(listed, str):
+            listed = (listed,)
+        if not isinstance(listed, Sequence):
+            raise advised(
+                f"{self._where}: targets is not a list", f"write [{_short(listed)}]"
             )
         registered = []
-        for position, each in enumerate(given):
+        for position, each in enumerate(listed):
             target = each if isinstance(each, Target) else Target(app=each)
+            port = given(target.port)
+            if port is None and self.port is not None:
+                port = DerivedNumber(self.port)
             target = replace(
                 target,
-                id=target.id or self._derived_id(position),
-                port=target.port or self.port,
+                id=given(target.id) or DerivedText(self._derived_id(position)),
+                port=port,
             )
             registered.append(target)
         return registered
@@ -318,10 +351,11 @@ class TargetGroup(Value):
                     f"arn:aws:elasticloadbalancing:{owner}:loadbalancer/app/"
                     f"{self.name[:32]}/{key[:16]}"
                 )
-            case _ if self.ip_address_type == "IPV6":
-                return str(ip_address((0xFD00 << 112) + int(key[:8], 16)))
-            case _:
-                return str(ip_address("10.0.0.4") + int(key[:4], 16) % 65_000)
+        # Addresses of one group follow each other, so that no two are the same.
+        number = int(digest(self.account, self.region, self.name), 16) + position
+        if self.ip_address_type == "IPV6":
+            return str(ip_address("fd00::") + number % 2**32)
+        return str(ip_address("10.0.0.4") + number % 65_000)
 
     def _check_targets(self) -> None:
         targets = self.registered
@@ -362,8 +396,9 @@ class TargetGroup(Value):
                     f"{self._where}: `{target.id}` is not of type "
                     f"{self.ip_address_type}"
                 )
-            if not address.is_private and not address.is_loopback:
-                # AWS: vpc-lattice/latest/ug/register-targets: no public addresses
+            if address.is_global:
+                # AWS: vpc-lattice/latest/ug/register-targets: no public addresses;
+                # 100.64.0.0/10 is none, and VPCs use it
                 raise ConfigurationError(
                     f"{self._where}: `{target.id}` is a public IP address"
                 )

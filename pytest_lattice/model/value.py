@@ -1,30 +1,72 @@
 """The common manners of declared values: a short repr and frozen collections.
 
-A value prints as the user would write it: fields left at their default are not
-shown.  It knows nothing of AWS.
+A value prints as the user would write it: what is left at its default or was
+derived is not shown.  It knows nothing of AWS.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import MISSING, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from dataclasses import Field
+
+_Given = TypeVar("_Given")
+
+
+class DerivedText(str):
+    """Text that a value filled in by itself, such as the name of a rule.
+
+    It is text like any other, but `dataclasses.replace` does not freeze it: the new
+    value derives it anew.
+    """
+
+    __slots__ = ()
+
+
+class DerivedNumber(int):
+    """A number that a value filled in by itself; see `DerivedText`."""
+
+    __slots__ = ()
+
+
+#: The default of a number that is derived when left out.
+LEFT_OUT = DerivedNumber(0)
+
+
+def given(value: _Given) -> _Given | None:
+    """Return what the user gave; None in place of what a value had derived."""
+    return None if isinstance(value, DerivedText | DerivedNumber) else value
+
+
+def is_whole(value: object, allowed: range) -> bool:
+    """Tell a whole number of a range from anything else, `True` and `1.0` included."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    # A range searches for an instance of a subclass one by one.
+    return int(value) in allowed
 
 
 class Value:
     """Base of the declared values; adds no field."""
 
     __slots__ = ()
+    #: Fields that are shown even where they were derived.
+    _SHOWN: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        """Show the fields that differ from their defaults."""
+        """Show the fields that the user gave and that differ from their defaults."""
         parts = []
         for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
             value = getattr(self, field.name)
-            if not field.repr or _is_default(field, value):
+            derived = isinstance(value, DerivedText | DerivedNumber)
+            if derived and field.name not in self._SHOWN:
+                continue
+            if _is_default(field, value):
                 continue
             text = repr(dict(value) if isinstance(value, MappingProxyType) else value)
             parts.append(f"{field.name}={text}" if field.kw_only else text)
@@ -36,11 +78,16 @@ class Value:
             object.__setattr__(self, name, value)
 
 
-def _is_default(field: Any, value: object) -> bool:
+def _is_default(field: Field[object], value: object) -> bool:
     default = (
         field.default if field.default_factory is MISSING else field.default_factory()
     )
     return default is not MISSING and bool(value == default)
+
+
+def first_twice(things: Iterable[_Given]) -> _Given | None:
+    """Return the first thing that comes more than once; None if there is none."""
+    return next((each for each, count in Counter(things).items() if count > 1), None)
 
 
 def read_only(mapping: Mapping[str, str]) -> Mapping[str, str]:

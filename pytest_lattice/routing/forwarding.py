@@ -32,7 +32,7 @@ _OWN = frozenset(
 )
 
 
-def added_headers(  # noqa: PLR0913  # the header's parts
+def added_headers(
     *,
     scheme: str,
     port: int,
@@ -62,8 +62,13 @@ def added_headers(  # noqa: PLR0913  # the header's parts
         # Real requests separate with "; " and end without one (facts Q27)
         (
             "x-amzn-lattice-target",
-            f"ServiceArn={service_arn}; ServiceNetworkArn={network_arn}; "
-            f"TargetGroupArn={group_arn}",
+            "; ".join(
+                (
+                    f"ServiceArn={service_arn}",
+                    f"ServiceNetworkArn={network_arn}",
+                    f"TargetGroupArn={group_arn}",
+                )
+            ),
         ),
         ("x-amzn-source-vpc", vpc_id),
     )
@@ -99,7 +104,8 @@ def to_client(headers: Headers, request_id: str) -> Headers:
 
     AWS: vpc-lattice/latest/ug/monitoring-access-logs
     """
-    if any([name.lower() == REQUEST_ID for name, _ in headers]):
+    names = [name.lower() for name, _ in headers]
+    if REQUEST_ID in names:
         headers = tuple(pair for pair in headers if pair[0].lower() != REQUEST_ID)
     return (*headers, (REQUEST_ID, request_id))
 

@@ -21,7 +21,7 @@ class Mismatch:
     """The first condition of a rule that a request does not meet.
 
     Args:
-        part: ``method``, ``path`` or ``header``.
+        part: ``path``, ``method`` or ``header `x-name` ``.
         got: what the request has, in words.
         wanted: what the rule asks for, in words.
         hint: a near miss spelled out, or empty.
@@ -33,15 +33,17 @@ class Mismatch:
     hint: str = ""
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Say it in one line, without the path and method that everybody knows."""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.part} is {self.got}, not {self.wanted}{hint}"
+        got = f"{self.got}, " if self.part.startswith("header") else ""
+        return f"{self.part} is {got}not {self.wanted}{hint}"
 
 
 def mismatch(rule: Rule, request: LatticeRequest) -> Mismatch | None:
     """Find the first condition of a rule that a request does not meet.
 
-    All given conditions must hold; they are tried as method, path, headers.
+    All given conditions must hold; they are tried as path, method, headers, so that
+    a rule for this very path is told from those for other paths.
 
     Args:
         rule: the rule.
@@ -53,8 +55,8 @@ def mismatch(rule: Rule, request: LatticeRequest) -> Mismatch | None:
     AWS: vpc-lattice/latest/ug/listener-rules
     """
     return (
-        _method_mismatch(rule, request)
-        or _path_mismatch(rule, request.path)
+        _path_mismatch(rule, request.path)
+        or _method_mismatch(rule, request)
         or _header_mismatch(rule, request)
     )
 
@@ -80,7 +82,7 @@ def _path_mismatch(rule: Rule, path: str) -> Mismatch | None:
     prefix = rule.path_prefix
     # AWS is silent on segments: a prefix is text, `/v2` matches `/v2x` (facts Q1)
     if prefix is not None and not fold(path).startswith(fold(prefix)):
-        hint = ""
+        hint = _path_hint(prefix, path)
         if path.lower().startswith(prefix.lower()):
             hint = "the rule compares case"
         return Mismatch("path", f"`{path}`", f"`{prefix}…`", hint)
@@ -147,16 +149,20 @@ def header_difference(
 
 
 def describe_condition(condition: HeaderMatch) -> str:
-    """Say what a header condition asks for."""
+    """Say what a header condition asks for, such as `` `1…` ``."""
+    return f"`{_value_pattern(condition)}`"
+
+
+def _value_pattern(condition: HeaderMatch) -> str:
     if condition.exact is not None:
-        return f"`{condition.exact}`"
+        return condition.exact
     if condition.prefix is not None:
-        return f"`{condition.prefix}…`"
-    return f"`…{condition.contains}…`"
+        return f"{condition.prefix}…"
+    return f"…{condition.contains}…"
 
 
 def describe_rule(rule: Rule) -> str:
-    """Say what a rule asks for, such as ``GET /v2… with header `x` `1` ``."""
+    """Say what a rule asks for, such as ``GET /v2… x-beta: 1``."""
     parts = []
     if rule.method is not None:
         parts.append(rule.method)
@@ -164,10 +170,7 @@ def describe_rule(rule: Rule) -> str:
         parts.append(rule.path)
     if rule.path_prefix is not None:
         parts.append(f"{rule.path_prefix}…")
-    parts += [
-        f"{each.name}: {describe_condition(each).strip('`')}"
-        for each in rule.header_matches
-    ]
+    parts += [f"{each.name}: {_value_pattern(each)}" for each in rule.header_matches]
     return " ".join(parts)
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
         State,
     )
 
+#: How many services are named where a name is like none of them.
+_NAMES_SHOWN = 8
+
 
 class Way(NamedTuple):
     """How far a request came; None from where it stopped."""
@@ -44,7 +47,7 @@ def resolve(state: State, request: LatticeRequest) -> Way:
     """
     connected = state.networks.get(request.source.vpc)
     if connected is None:
-        return Way(stop=_not_associated(state, request))
+        return _not_associated(state, request.source.vpc)
     vpc, network = connected
     # AWS: vpc-lattice/latest/ug/https-listeners: HTTPS is routed by server name;
     # HTTP has only the Host header
@@ -68,24 +71,34 @@ def host_name(host: str) -> str:
     return name.rstrip(".").lower()
 
 
-def _not_associated(state: State, request: LatticeRequest) -> Unreachable:
+def _not_associated(state: State, vpc_id: str) -> Way:
     # AWS: vpc-lattice/latest/ug/how-it-works: the association decides; the name
     # resolves to link-local addresses that lead nowhere
-    source = request.source.vpc
-    declared = (v.name for v in state.configuration.vpcs if v.id == source)
-    name = next(declared, source)
-    return Unreachable(
-        "connect timeout", f"VPC `{name}` is not associated with a service network"
+    vpc = next((each for each in state.configuration.vpcs if each.id == vpc_id), None)
+    reason = f"VPC `{vpc.name if vpc else vpc_id}` is not associated"
+    return Way(
+        vpc, stop=Unreachable("connect timeout", f"{reason} with a service network")
     )
 
 
 def _no_such_name(
     network: NetworkState, request: LatticeRequest, dialed: str
 ) -> Unreachable | Unroutable:
-    known = network.services
+    known, name = network.services, host_name(dialed)
     reason = f"service network `{network.network.name}` has no service `{dialed}`"
-    if close := get_close_matches(host_name(dialed), known, n=1):
+    called = [
+        each for each in dict.fromkeys(known.values()) if each.service.name == name
+    ]
+    if called:
+        names = ", ".join(f"`{each.dns_name}`" for each in called)
+        reason = f"`{dialed}` may be any of {names}"
+    elif close := get_close_matches(name, known, n=1):
         reason += f"; the nearest name is `{close[0]}`"
+    else:
+        services = sorted({each.service.name for each in known.values()})
+        shown = ", ".join(f"`{each}`" for each in services[:_NAMES_SHOWN])
+        more = ", …" if services[_NAMES_SHOWN:] else ""
+        reason += f"; it has {shown or 'none'}{more}"
     if request.scheme == "https":
         # AWS is silent on an unknown server name: a reset (facts Q33)
         return Unreachable("connection reset", reason)

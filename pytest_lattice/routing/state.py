@@ -65,7 +65,7 @@ class RuleState:
     @property
     def label(self) -> str:
         """How a person calls it."""
-        return f"rule `{self.rule.name}`" if self.rule else "the default rule"
+        return f"rule {self.rule.priority}" if self.rule else "the default rule"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,12 +128,7 @@ def compile_state(
         service.arn: _service_state(configuration, service, groups)
         for service in configuration.services
     }
-    names: dict[str, dict[str, ServiceState]] = {}
-    for network, service, _ in configuration.service_pairs():
-        reachable = names.setdefault(network.arn, {})
-        for name in (service.name, service.dns_name, service.custom_domain_name):
-            if name:
-                reachable.setdefault(name.lower(), services[service.arn])
+    names = _names(configuration, services)
     networks = {
         network.arn: NetworkState(network, network.arn, names.get(network.arn, {}))
         for network in configuration.effective_service_networks
@@ -143,6 +138,26 @@ def compile_state(
         {v.id: (v, networks[network.arn]) for network, v in configuration.vpc_pairs()},
         _logged(configuration),
     )
+
+
+def _names(
+    configuration: Configuration, services: Mapping[str, ServiceState]
+) -> dict[str, dict[str, ServiceState]]:
+    """Collect the names by which each service network reaches its services."""
+    names: dict[str, dict[str, ServiceState]] = {}
+    short: dict[tuple[str, str], list[ServiceState]] = {}
+    for network, service, _ in configuration.service_pairs():
+        state = services[service.arn]
+        reachable = names.setdefault(network.arn, {})
+        for name in (service.dns_name, service.custom_domain_name):
+            if name:
+                reachable[name.lower()] = state
+        short.setdefault((network.arn, service.name), []).append(state)
+    # Services of different accounts may have the same short name; then it is none.
+    for (arn, name), called in short.items():
+        if len(called) == 1:
+            names[arn][name] = called[0]
+    return names
 
 
 def _logged(configuration: Configuration) -> dict[str, tuple[Path, ...]]:
@@ -222,5 +237,8 @@ def _service_state(
         service=service,
         arn=service.arn,
         dns_name=service.dns_name,
-        listeners={each.port: compile_listener(each) for each in service.listeners},
+        # A plain number is found faster than a derived one.
+        listeners={
+            int(each.port): compile_listener(each) for each in service.listeners
+        },
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from inspect import isawaitable, iscoroutine
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from pytest_lattice.errors import BlockingCallError, TargetError
@@ -103,7 +103,9 @@ def make_context(
 class _Invocation:
     """One run of the handler, with its event, its context and its beginning."""
 
-    def __init__(self, target: FunctionTarget, request: TargetRequest, body: bytes):
+    def __init__(
+        self, target: FunctionTarget, request: TargetRequest, body: bytes
+    ) -> None:
         self.request = request
         self._handler = target.handler
         self._now = target.now
@@ -171,7 +173,7 @@ class FunctionTarget:
         self, request: TargetRequest, body: AsyncRequestBody
     ) -> AsyncTargetReply:
         """Invoke the function; a sync handler runs in a worker thread."""
-        from anyio import to_thread
+        from anyio import CapacityLimiter, to_thread
 
         content = await _aread(body)
         if content is None:
@@ -180,8 +182,14 @@ class FunctionTarget:
         try:
             if self._is_async:
                 answer = await self._loop.arun(invocation.arun)
-            elif isawaitable(answer := await to_thread.run_sync(invocation.run)):
-                answer = await self._loop.arun(partial(_result, answer))
+            else:
+                # a limiter of its own: handlers that call each other through the
+                # network must not wait for a free thread as well
+                answer = await to_thread.run_sync(
+                    invocation.run, limiter=CapacityLimiter(1)
+                )
+                if isawaitable(answer):
+                    answer = await self._loop.arun(partial(_result, answer))
         except Exception as error:
             if self._lets_through(request, error):
                 raise
@@ -278,7 +286,6 @@ def _made_here(status: int, reason: str | None, detail: str) -> TargetReply:
 
 
 def _awaitable(reply: TargetReply) -> AsyncTargetReply:
-    assert isinstance(reply.body, bytes)
     return AsyncTargetReply(
-        reply.response, reply.body, reply.failure_reason, reply.detail
+        reply.response, cast("bytes", reply.body), reply.failure_reason, reply.detail
     )

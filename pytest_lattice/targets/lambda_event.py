@@ -67,6 +67,11 @@ _STATUSES = range(200, 600)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(r"[\r\n\0]")
 _DEEPEST = 50
+_SHOWN: dict[type, str] = {
+    type(None): "nothing (null)",
+    list: "a list",
+    dict: "an object",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,18 +300,24 @@ def read_answer(answer: object, *, strict: bool = False) -> Answer:
     return Answer(status, tuple(_answered_headers(found)), _body(found), hints)
 
 
-def _through_json(answer: object) -> Any:
+def _through_json(answer: object) -> object:
     try:
-        text = json.dumps(
-            answer, default=_as_the_runtime, allow_nan=False, ensure_ascii=False
-        )
-        size = len(text.encode())
+        text = _json(answer)
     except (TypeError, ValueError, RecursionError):
         culprit = _culprit(answer, "the answer")
         raise TargetError(f"answered what JSON cannot hold: {culprit}") from None
-    if size > LARGEST:
-        raise TargetError(f"answered {size} bytes of JSON, more than {LARGEST} (6 MB)")
-    return json.loads(text)
+    if len(text) > LARGEST:
+        raise TargetError(
+            f"answered {len(text)} bytes of JSON, more than {LARGEST} (6 MB)"
+        )
+    through: object = json.loads(text)
+    return through
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(
+        value, default=_as_the_runtime, allow_nan=False, ensure_ascii=False
+    ).encode()
 
 
 def _as_the_runtime(value: object) -> object:
@@ -330,7 +341,7 @@ def _culprit(value: object, place: str, depth: int = 0) -> str:
         children = enumerate(value)
     for key, child in children:
         try:
-            json.dumps(child, default=_as_the_runtime, allow_nan=False).encode()
+            _json(child)
         except (TypeError, ValueError, RecursionError):
             return _culprit(child, f"`{key}` in {place}", depth + 1)
     if isinstance(value, dict):
@@ -392,11 +403,13 @@ def _answered_headers(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, given in headers.items():
         # AWS: "contain the same header multiple times" without saying how;
         # facts Q23, our choice: a list of texts
-        values = given if isinstance(given, list) else [given]
+        values, of = (
+            (given, "a list with ") if isinstance(given, list) else ([given], "")
+        )
         for value in values:
             if not isinstance(value, str):
                 raise TargetError(
-                    f"answered the header `{name}` as {_shown(given)}; "
+                    f"answered the header `{name}` as {of}{_shown(value)}; "
                     "write it as text or as a list of texts"
                 )
             if not _NAME.fullmatch(name) or _BREAKS.search(value):
@@ -419,18 +432,10 @@ def _hints(answer: dict[str, Any]) -> Iterator[str]:
 
 def _shown(value: object) -> str:
     """Describe a value as a reader of JSON sees it."""
-    match value:
-        case None:
-            return "nothing (null)"
-        case bool():
-            return f"`{str(value).lower()}`"
-        case str():
-            return f"text `{json.dumps(value[:60])}`"
-        case int() | float():
-            return f"the number `{value}`"
-        case list():
-            return "a list"
-        case dict():
-            return "an object"
-        case _:
-            return f"a `{type(value).__name__}`"
+    if isinstance(value, str):
+        return f"text `{json.dumps(value[:60])}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, int | float):
+        return f"the number `{value}`"
+    return _SHOWN.get(type(value), f"a `{type(value).__name__}`")

@@ -104,7 +104,7 @@ def recognize(app: object, group: TargetGroup) -> Kind:
     if group.type == "LAMBDA":
         _check_handler(app, shape, group)
         return "function"
-    if inspect.isclass(app):
+    if isinstance(app, type):
         return _recognize_class(app, shape, group)
     return _recognize_app(app, shape, group)
 
@@ -120,8 +120,9 @@ def is_async(app: Callable[..., object]) -> bool:
     """Tell whether calling an app makes a coroutine, as far as one can see."""
     while isinstance(app, partial):
         app = app.func
-    called = getattr(app, "__call__", app)  # noqa: B004 - the method itself is wanted
-    return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called)
+    return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(
+        type(app).__call__
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,7 @@ class _Shape:
         )
 
     def takes(self, count: int) -> bool:
-        return self.required <= count and (
-            self.open_ended or count <= len(self.names)
-        )
+        return self.required <= count and (self.open_ended or count <= len(self.names))
 
     def is_named(self, *usual: set[str]) -> bool:
         """Tell whether one of the first parameters has its usual name."""
@@ -261,14 +260,18 @@ def _not_callable(app: object, group: TargetGroup) -> ConfigurationError:
     if isinstance(app, list | tuple | set):
         error.add_note("each app is a target of its own: targets=[first, second]")
     if inspect.ismodule(app):
-        names = [name for name in ("app", "application", "handler") if name in vars(app)]
+        names = [
+            name for name in ("app", "application", "handler") if name in vars(app)
+        ]
         error.add_note(f"did you mean `{name_of(app)}.{(names or ['app'])[0]}`?")
     return error
 
 
 def _double_callable(app: object, group: TargetGroup) -> ConfigurationError:
     error = _wrong(app, group, "takes only `scope`, as ASGI 2 had it")
-    error.add_note("make it ASGI 3 with asgiref.compatibility.guarantee_single_callable")
+    error.add_note(
+        "make it ASGI 3 with asgiref.compatibility.guarantee_single_callable"
+    )
     return error
 
 

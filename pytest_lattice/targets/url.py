@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httpx
 
@@ -139,7 +140,7 @@ class UrlTarget:
         # facts Q30, our choice: the bare reason phrase as text
         body = _PHRASES.get(status, "Bad Gateway").encode()
         headers = (("content-type", "text/plain"), ("content-length", str(len(body))))
-        detail = f"target `{self._url}`: {error or type(error).__name__}"
+        detail = f"target `{self._url}`: {str(error) or type(error).__name__}"
         return LatticeResponse(status, headers), body, reason, detail
 
     def _meaning(self, error: httpx.TransportError) -> tuple[int, str]:
@@ -162,15 +163,18 @@ class _Body(Iterator[bytes]):
     """A response body; closing it ends the connection."""
 
     def __init__(self, response: httpx.Response) -> None:
-        assert isinstance(response.stream, httpx.SyncByteStream)
-        self._stream = response.stream
+        self._stream = cast("httpx.SyncByteStream", response.stream)
         self._chunks = iter(self._stream)
 
     def __next__(self) -> bytes:
         try:
             return next(self._chunks)
         except httpx.TransportError as error:
+            self.close()
             raise _broken(error) from error
+        except StopIteration:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._stream.close()
@@ -180,18 +184,26 @@ class _AsyncBody(AsyncIterator[bytes]):
     """The twin of `_Body`."""
 
     def __init__(self, response: httpx.Response) -> None:
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        self._stream = response.stream
+        self._stream = cast("httpx.AsyncByteStream", response.stream)
         self._chunks = aiter(self._stream)
 
     async def __anext__(self) -> bytes:
         try:
             return await anext(self._chunks)
         except httpx.TransportError as error:
+            await self.aclose()
             raise _broken(error) from error
+        except StopAsyncIteration:
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+        # trio warns of generators that are left suspended, and httpx has several
+        # inside each other: the closed connection makes them end, innermost first
+        with suppress(httpx.TransportError):
+            async for _ in self._chunks:
+                pass
 
 
 def _head(response: httpx.Response) -> LatticeResponse:

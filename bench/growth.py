@@ -1,0 +1,116 @@
+"""P13: what more rules and a longer history cost a request, and the setting up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.harness import Case, compare
+from bench.report import Goal, seconds
+from bench.scenes import (
+    is_ok,
+    is_ok_from_last,
+    last_path,
+    network,
+    prefix_rules,
+    shop,
+    wsgi_app,
+)
+from pytest_lattice.network import LatticeNetwork
+
+if TYPE_CHECKING:
+    from bench.harness import Effort
+    from bench.report import Report
+
+_LOGGED = 30_000
+
+
+def run(report: Report, effort: Effort) -> None:
+    """Measure growth with rules, the setting up, and growth with history."""
+    _rules(report, effort)
+    _setting_up(report, effort)
+    _history(report, effort)
+
+
+def _rules(report: Report, effort: Effort) -> None:
+    with (
+        network(rules=1000) as many,
+        many.client("my-service") as large,
+        network(rules=1) as one,
+        one.client("my-service") as small,
+    ):
+        figures = compare(
+            [
+                Case(
+                    "request, 1,000 rules",
+                    lambda: large.get(last_path(1000)),
+                    is_ok_from_last(1000),
+                ),
+                Case(
+                    "request, 1 rule",
+                    lambda: small.get(last_path(1)),
+                    is_ok_from_last(1),
+                ),
+            ],
+            effort,
+        )
+    report.ratio("P13", *figures.values(), Goal(1.1))
+
+
+def _setting_up(report: Report, effort: Effort) -> None:
+    declared = shop(wsgi_app, prefix_rules(1000))
+
+    def add() -> LatticeNetwork:
+        made = LatticeNetwork()
+        made.add(*declared)
+        return made
+
+    def declare_and_add() -> LatticeNetwork:
+        made = LatticeNetwork()
+        made.add(*shop(wsgi_app, prefix_rules(1000)))
+        return made
+
+    figures = compare(
+        [
+            Case("1,000 rules declared and added", declare_and_add, _has_rules),
+            Case("1,000 declared rules added", add, _has_rules),
+        ],
+        effort,
+    )
+    for each in figures.values():
+        report.duration("P13", each, Goal(0.010, seconds))
+
+
+def _has_rules(made: Any) -> bool:
+    decision = made.decide("GET", f"https://my-service{last_path(1000)}")
+    return bool(decision.rule.priority == 1000)
+
+
+def _history(report: Report, effort: Effort) -> None:
+    with (
+        network(history=_LOGGED) as long,
+        long.client("my-service") as full,
+        network(history=1) as short,
+        short.client("my-service") as empty,
+    ):
+        for _ in range(_LOGGED):
+            full.get(last_path(100))
+
+        def is_ok_after_many(response: Any) -> bool:
+            return is_ok(response) and len(long.exchanges) == _LOGGED
+
+        figures = compare(
+            [
+                Case(
+                    "request, 30,000 logged before",
+                    lambda: full.get(last_path(100)),
+                    is_ok_after_many,
+                ),
+                Case(
+                    "request, none kept",
+                    lambda: empty.get(last_path(100)),
+                    is_ok_from_last(100),
+                ),
+            ],
+            effort,
+        )
+    report.ratio("P13", *figures.values(), Goal(1.05))

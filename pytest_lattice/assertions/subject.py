@@ -1,0 +1,228 @@
+"""What an assertion is about: requests, however a test hands them over.
+
+A response carries its `Exchange` among its extensions, so it is read without knowing
+any client library. What says nothing about a request is refused in one line that
+says what to pass instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+)
+from dataclasses import dataclass
+from operator import methodcaller
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_lattice.decision.decide import Decision
+from pytest_lattice.decision.exchange import Exchange
+from pytest_lattice.errors import (
+    ConfigurationError,
+    LatticeAssertionError,
+    LatticeError,
+)
+from pytest_lattice.model.outcome import Unreachable, Unroutable
+from pytest_lattice.model.service import FixedResponse
+
+if TYPE_CHECKING:
+    from pytest_lattice.model.target_group import TargetGroup
+    from pytest_lattice.routing.state import RuleState
+
+_Read = TypeVar("_Read")
+
+#: Under this key of its extensions a response carries its `Exchange`.
+EXTENSION = "pytest_lattice"
+
+#: As `__tracebackhide__` of a module it keeps our frames out of a failure's traceback,
+#: but not out of that of a mistake of our own.
+HIDE = methodcaller("errisinstance", LatticeError)
+__tracebackhide__ = HIDE
+
+_REQUESTS = "a response of the network's client, an exchange, a decision, or several"
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One request that an assertion is about.
+
+    Args:
+        decision: what was decided about it.
+        exchange: what came back; None where only the network was asked.
+    """
+
+    decision: Decision
+    exchange: Exchange | None = None
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status; None where a target would have to be asked."""
+        if self.exchange is not None:
+            return self.exchange.response.status
+        outcome = self.decision.outcome
+        if isinstance(outcome, FixedResponse):
+            return outcome.status_code
+        return outcome.status if isinstance(outcome, Unroutable) else None
+
+    @property
+    def reason(self) -> str:
+        """Why the network ended the request, or that it did not."""
+        outcome = self.decision.outcome
+        if isinstance(outcome, Unroutable):
+            return outcome.reason
+        if isinstance(outcome, Unreachable):
+            return f"{outcome.reason}: {outcome.error}"
+        return "the network did not end it"
+
+    def explain(self) -> str:
+        """Write the decision, and what came of it, as text."""
+        return (self.exchange or self.decision).explain()
+
+
+def subjects(x: object) -> list[Subject]:
+    """Tell which requests a thing is about.
+
+    Args:
+        x: a response, an exchange or a decision, or an iterable of these.
+
+    Raises:
+        LatticeError: it is none of these; the message says what to pass instead.
+    """
+    return collect(x, _subject, _REQUESTS)
+
+
+def _subject(x: object) -> Subject | None:
+    if isinstance(x, Decision):
+        return Subject(x)
+    exchange = exchange_of(x)
+    return None if exchange is None else Subject(exchange.decision, exchange)
+
+
+def exchange_of(x: object) -> Exchange | None:
+    """Return an exchange, or the one that a response carries, or None."""
+    if isinstance(x, Exchange):
+        return x
+    extensions = getattr(x, "extensions", None)
+    found = extensions.get(EXTENSION) if isinstance(extensions, Mapping) else None
+    return found if isinstance(found, Exchange) else None
+
+
+def collect(
+    x: object, read: Callable[[object], _Read | None], wanted: str
+) -> list[_Read]:
+    """Read a thing, or else each item of an iterable of things.
+
+    Args:
+        x: what the test passed.
+        read: returns None for what it cannot read.
+        wanted: what the test could have passed, in words.
+
+    Raises:
+        LatticeError: something cannot be read, or there is nothing.
+    """
+    if (single := read(x)) is not None:
+        return [single]
+    if not isinstance(x, Iterable) or _is_one_thing(x):
+        raise refusal(x, wanted)
+    items = list(x)
+    if not items:
+        raise LatticeAssertionError(f"there is no request to judge; pass {wanted}")
+    found = [each for each in map(read, items) if each is not None]
+    if len(found) < len(items):
+        position, wrong = next(
+            (number, item)
+            for number, item in enumerate(items, start=1)
+            if read(item) is None
+        )
+        for item in items:
+            _close(item)
+        raise refusal(wrong, wanted, f" (item {position} of {len(items)})")
+    return found
+
+
+def _is_one_thing(x: object) -> bool:
+    """Tell what can be iterated over, and yet is no list of requests."""
+    return isinstance(x, str | bytes | Mapping | Awaitable) or hasattr(x, "status_code")
+
+
+def _close(x: object) -> None:
+    """Spare the test a second complaint, about a coroutine that never ran."""
+    if isinstance(x, Coroutine):
+        x.close()
+
+
+def refusal(x: object, wanted: str, where: str = "") -> LatticeError:
+    """Build the error for what says nothing about a request.
+
+    Args:
+        x: what the test passed.
+        wanted: what it could have passed, in words.
+        where: its place in a list.
+    """
+    kind = type(x).__name__
+    if isinstance(x, Awaitable):
+        _close(x)
+        name = getattr(x, "__qualname__", kind)
+        return ConfigurationError(
+            f"`{name}` was not awaited{where}; pass what `await` gives"
+        )
+    if hasattr(x, "status_code"):
+        return LatticeAssertionError(
+            f"`{_short(x)}` did not come through a service network{where}; "
+            "pass a response of the network's client"
+        )
+    if isinstance(x, AsyncIterable):
+        return ConfigurationError(
+            f"`{kind}` is asynchronous{where}; pass [each async for each in it]"
+        )
+    if hasattr(x, "exchanges"):
+        return ConfigurationError(
+            f"a {kind} is many requests{where}; pass its `exchanges`"
+        )
+    return ConfigurationError(f"`{_short(x)}` is no request{where}; pass {wanted}")
+
+
+def _short(x: object) -> str:
+    text = repr(x)
+    return text if len(text) <= _LONGEST and "\n" not in text else type(x).__name__
+
+
+def find_target_group(decision: Decision, name: str) -> TargetGroup:
+    """Find a target group that the called service can forward to.
+
+    Args:
+        decision: what was decided about the request.
+        name: its name, id or ARN.
+
+    Raises:
+        ConfigurationError: there is none; the nearest name is a note.
+    """
+    configuration, service = decision.state.configuration, decision.service
+    try:
+        if service is None:
+            return configuration.target_group(name)
+        return configuration.target_group_of(service, name)
+    except ConfigurationError as error:
+        raise error.with_traceback(None) from None
+
+
+def rule_label(state: RuleState) -> str:
+    """Name a rule as explanations do, such as ``rule 10 `admin` ``."""
+    rule = state.rule
+    if rule is None:
+        return "the default rule"
+    named = "" if rule.name == f"priority-{rule.priority}" else f" `{rule.name}`"
+    return f"rule {rule.priority}{named}"
+
+
+def listener_label(decision: Decision) -> str:
+    """Name the listener that took a request, with its service."""
+    listener, service = decision.listener, decision.service
+    if listener is None or service is None:
+        return "no listener"
+    return f"listener `{listener.name}` of service `{service.name}`"

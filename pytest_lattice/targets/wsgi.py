@@ -1,0 +1,426 @@
+"""WSGI apps as targets: whole and streamed requests, as PEP 3333 has them.
+
+A blocking caller calls the app directly; for an awaiting one the app runs in a worker
+thread, under asyncio and Trio alike.  A response is read as far as is needed to know
+its head, the rest when the caller asks for it.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
+
+from pytest_lattice.errors import BlockingCallError, TargetError
+from pytest_lattice.model.message import LatticeResponse
+from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from types import TracebackType
+    from typing import TypeAlias, TypeVar
+    from wsgiref.types import WSGIApplication
+
+    from pytest_lattice.targets.base import (
+        AsyncRequestBody,
+        RequestBody,
+        Route,
+        TargetRequest,
+    )
+
+    T = TypeVar("T")
+    ErrorInfo: TypeAlias = (
+        tuple[type[BaseException], BaseException, TracebackType]
+        | tuple[None, None, None]
+    )
+
+# AWS: vpc-lattice/latest/ug/security-groups: targets are called from link-local
+# addresses, of which the IPv6 one embeds the IPv4 one.
+_LATTICE_IPV4 = "169.254.171.1"
+_LATTICE_IPV6 = "fd00:ec2:80::a9fe:ab01"
+# AWS: vpc-lattice/latest/ug/target-groups: a group's version is the one to its targets.
+_PROTOCOLS = {"HTTP2": "HTTP/2", "GRPC": "HTTP/2"}
+_WITHOUT_BODY = frozenset({204, 304})
+_SERVER_ERROR_BODY = b"Internal Server Error"
+# What an app server answers for an app that raised.
+_SERVER_ERROR = LatticeResponse(
+    status=500,
+    headers=(
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", str(len(_SERVER_ERROR_BODY))),
+    ),
+)
+# A body that says it is no longer than this is read at once: most are, and frameworks
+# wrap even those into iterators.
+_SMALL = 1024 * 1024
+
+
+class WsgiTarget:
+    """A WSGI app that answers for a target.
+
+    Args:
+        app: the WSGI app.
+        raise_exceptions: whether what the app raises goes through to the caller. Else
+            the caller gets what an app server makes of it: status 500 or, where the
+            response had begun, one that breaks off with a `TargetError`. A
+            `BlockingCallError` always goes through.
+    """
+
+    def __init__(self, app: WSGIApplication, *, raise_exceptions: bool = True) -> None:
+        self._app = app
+        self._name: str = getattr(app, "__name__", type(app).__name__)
+        self._raise_exceptions = raise_exceptions
+
+    def call(self, request: TargetRequest, body: RequestBody) -> TargetReply:
+        """Answer in the calling thread.
+
+        Raises:
+            TargetError: the app broke the WSGI protocol.
+            Exception: what the app raised before its response began.
+        """
+        response = _Response(self._name)
+        try:
+            environ = _environ(request, body)
+            answer = self._read(self._app(environ, response.start), request, response)
+        except Exception as error:
+            _add_note(error, request.route)
+            if self._raise_exceptions or isinstance(error, BlockingCallError):
+                raise
+            answer = _SERVER_ERROR_BODY
+            response.head = _SERVER_ERROR
+        if request.request.method == "HEAD" or response.head.status in _WITHOUT_BODY:
+            if not isinstance(answer, bytes):
+                answer.close()
+            answer = b""
+        return TargetReply(response.head, answer)
+
+    async def acall(
+        self, request: TargetRequest, body: AsyncRequestBody
+    ) -> AsyncTargetReply:
+        """Answer from a worker thread; see `call`."""
+        whole = body if isinstance(body, bytes) else _pull_from_thread(aiter(body))
+        reply = await _in_thread(self.call, request, whole)
+        if isinstance(reply.body, bytes):
+            return AsyncTargetReply(reply.response, reply.body)
+        return AsyncTargetReply(reply.response, _AsyncChunks(reply.body))
+
+    def close(self) -> None:
+        """Do nothing: a WSGI app has no end."""
+
+    def _read(
+        self, answer: Iterable[bytes], request: TargetRequest, response: _Response
+    ) -> bytes | Generator[bytes] | _Chunks:
+        """Read what an app returned, as far as it should be read now."""
+        if isinstance(answer, list | tuple):
+            # What most apps return, and nothing to close.
+            response.check_started()
+            return response.joined(answer)
+        chunks = _Chunks(
+            answer, response, request.route, raise_exceptions=self._raise_exceptions
+        )
+        chunks.fetch()
+        is_short = hasattr(answer, "__len__") or response.length() <= _SMALL
+        return chunks.read() if is_short else chunks
+
+
+class _Response:
+    """What an app tells by `start_response` and `write`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.head = _SERVER_ERROR
+        self.is_sent = False
+        self._is_started = False
+        self._written: list[bytes] = []
+
+    def start(
+        self,
+        status: str,
+        headers: list[tuple[str, str]],
+        exc_info: ErrorInfo | None = None,
+        /,
+    ) -> Callable[[bytes], object]:
+        """Take the head; a second one only in place of what was not sent yet."""
+        if exc_info is not None:
+            if self.is_sent and exc_info[1] is not None:
+                raise exc_info[1]
+        elif self._is_started:
+            raise TargetError(f"app `{self.name}` called `start_response` twice")
+        self.head = self._read_head(status, headers)
+        self._is_started = True
+        return self._write
+
+    def check_started(self) -> None:
+        """Raise a `TargetError` for a body without a head."""
+        if not self._is_started:
+            raise TargetError(f"app `{self.name}` did not call `start_response`")
+
+    def joined(self, chunks: Iterable[bytes]) -> bytes:
+        """Join what was written, and chunks after it, to bytes."""
+        written, self._written = self._written, []
+        try:
+            whole: bytes = b"".join([*written, *chunks])
+        except TypeError as error:
+            raise TargetError(f"app `{self.name}` gave a body not of bytes") from error
+        return whole
+
+    def length(self) -> float:
+        """Give the announced length of the body."""
+        for name, value in self.head.headers:
+            if name.lower() == "content-length" and value.isdigit():
+                return int(value)
+        return float("inf")
+
+    def _write(self, chunk: bytes) -> None:
+        self._written.append(chunk)
+        self.is_sent = self.is_sent or bool(chunk)
+
+    def _read_head(
+        self, status: str, headers: Iterable[tuple[object, object]]
+    ) -> LatticeResponse:
+        pairs = []
+        try:
+            for name, value in headers:
+                if not (isinstance(name, str) and isinstance(value, str)):
+                    raise TypeError(name, value)  # noqa: TRY301 - one error for all
+                if not value.isascii():
+                    value.encode("latin-1")
+                pairs.append((name, value))
+            return LatticeResponse(int(status[:3]), tuple(pairs))
+        except (TypeError, ValueError) as error:
+            raise TargetError(
+                f"app `{self.name}` called `start_response` with a malformed head"
+            ) from error
+
+
+class _Chunks(Iterator[bytes]):
+    """The body of a response, read as it is asked for.
+
+    Args:
+        answer: what the app returned; closed once, at the end or before.
+        response: the head, and what the app writes beside.
+        route: where the app stands, for notes.
+        raise_exceptions: see `WsgiTarget`.
+    """
+
+    def __init__(
+        self,
+        answer: Iterable[bytes],
+        response: _Response,
+        route: Route,
+        *,
+        raise_exceptions: bool,
+    ) -> None:
+        self._answer: Iterable[bytes] | None = answer
+        self._chunks = iter(answer)
+        self._ahead = b""
+        self._response = response
+        self._route = route
+        self._raise_exceptions = raise_exceptions
+
+    def fetch(self) -> None:
+        """Read the first chunk that is not empty, with which the head is sent."""
+        try:
+            self._ahead = self._pull()
+            self._response.check_started()
+        except BaseException:
+            self.close()
+            raise
+        self._response.is_sent = True
+
+    def read(self) -> bytes | Generator[bytes]:
+        """Read all; what breaks off stays an iterator."""
+        collected: list[bytes] = []
+        try:
+            collected.extend(self)
+        except TargetError as error:
+            if self._raise_exceptions:
+                raise
+            return _breaking_off(collected, error)
+        return b"".join(collected)
+
+    def __next__(self) -> bytes:
+        chunk, self._ahead = self._ahead, b""
+        if not chunk:
+            try:
+                chunk = self._pull()
+            except Exception as error:
+                self.close()
+                _add_note(error, self._route)
+                if self._raise_exceptions or isinstance(error, BlockingCallError):
+                    raise
+                raise TargetError(
+                    f"app `{self._response.name}` failed before its response was "
+                    "complete"
+                ) from error
+        if not chunk:
+            self.close()
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Close what the app returned, if that was not done yet."""
+        answer, self._answer = self._answer, None
+        self._chunks = iter(())
+        close = getattr(answer, "close", None)
+        if close is None:
+            return
+        try:
+            close()
+        except Exception as error:
+            _add_note(error, self._route)
+            if self._raise_exceptions:
+                raise
+
+    def _pull(self) -> bytes:
+        """Get the next chunk that is not empty; an empty one is the end."""
+        for each in self._chunks:
+            if chunk := self._response.joined([each]):
+                return chunk
+        return self._response.joined(())
+
+
+class _AsyncChunks(AsyncIterator[bytes]):
+    """The body of a response, of which each chunk is read in a worker thread."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+
+    async def __anext__(self) -> bytes:
+        chunk: bytes | None = await _in_thread(next, self._chunks, None)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the body, also for a caller who is cancelled."""
+        import anyio
+
+        close = getattr(self._chunks, "close", None)
+        if close is not None:
+            with anyio.CancelScope(shield=True):
+                await _in_thread(close)
+
+
+class _ChunkReader(io.RawIOBase):
+    """A request body in chunks as a file, which takes a chunk when it needs one."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        super().__init__()
+        self._chunks = iter(chunks)
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object, /) -> int:
+        """Fill a buffer from one chunk; 0 is the end."""
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        place = memoryview(cast("bytearray", buffer))
+        count = min(len(place), len(self._rest))
+        place[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+
+def _environ(request: TargetRequest, body: RequestBody) -> dict[str, Any]:
+    """Describe the request as an app server beside the target would."""
+    head = request.request
+    route = request.route
+    group = route.target_group
+    scheme = "http" if group.protocol == "HTTP" else "https"
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": head.method,
+        "SCRIPT_NAME": "",
+        # Bytes travel as latin-1 text, whatever they mean.
+        "PATH_INFO": unquote(head.path, "latin-1"),
+        "QUERY_STRING": head.query or "",
+        "REMOTE_ADDR": _LATTICE_IPV6 if ":" in route.address else _LATTICE_IPV4,
+        "SERVER_PROTOCOL": _PROTOCOLS.get(group.protocol_version or "", "HTTP/1.1"),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.input": (
+            io.BytesIO(body)
+            if isinstance(body, bytes)
+            else io.BufferedReader(_ChunkReader(body))
+        ),
+        # A body without a length ends where the file does.
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers:
+        key = _environ_key(name)
+        if key not in environ:
+            environ[key] = value
+        elif key:
+            environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
+    environ.pop("", None)
+    host = environ.get("HTTP_HOST") or f"{route.address}:{route.target.port}"
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = _server(host, scheme)
+    return environ
+
+
+@lru_cache(maxsize=1024)
+def _environ_key(name: str) -> str:
+    """Translate a header's name; empty for one that would pass for another."""
+    if "_" in name:
+        # App servers drop them: `x_a` would arrive under the key of `x-a`.
+        return ""
+    key = name.upper().replace("-", "_")
+    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+
+
+@lru_cache(maxsize=1024)
+def _server(host: str, scheme: str) -> tuple[str, str]:
+    """Split a Host header into name and port."""
+    name, _, port = host.rpartition(":")
+    if port.isdigit() and name:
+        return name, port
+    return host, "443" if scheme == "https" else "80"
+
+
+def _breaking_off(chunks: list[bytes], error: TargetError) -> Generator[bytes]:
+    yield from chunks
+    raise error
+
+
+def _add_note(error: Exception, route: Route) -> None:
+    """Say behind which target an exception was raised."""
+    note = (
+        f"raised behind target `{route.target.id}` "
+        f"of target group `{route.target_group.name}`"
+    )
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+
+
+def _pull_from_thread(body: AsyncIterator[bytes]) -> Iterator[bytes]:
+    """Iterate an awaiting caller's body from the worker thread of its call."""
+    import anyio.from_thread
+
+    async def pull() -> bytes | None:
+        return await anext(body, None)
+
+    while (chunk := anyio.from_thread.run(pull)) is not None:
+        yield chunk
+
+
+async def _in_thread(function: Callable[..., T], *args: object) -> T:
+    """Call a function in a worker thread, in a copy of the caller's context."""
+    import anyio
+    import anyio.to_thread
+
+    # A limiter of its own: apps that call each other must not wait for each other's
+    # threads.
+    return await anyio.to_thread.run_sync(
+        function, *args, limiter=anyio.CapacityLimiter(1)
+    )
