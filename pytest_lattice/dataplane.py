@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pytest_lattice.clients.base import AsyncReply, Reply
 from pytest_lattice.decision.decide import Decision, decide
 from pytest_lattice.decision.exchange import Exchange, failure_reason_of
-from pytest_lattice.errors import ConfigurationError, LatticeError
+from pytest_lattice.errors import (
+    BlockingCallError,
+    ConfigurationError,
+    LatticeError,
+)
 from pytest_lattice.model.message import LatticeResponse
 from pytest_lattice.model.outcome import Unreachable, Unroutable
 from pytest_lattice.model.service import FixedResponse
@@ -66,12 +71,13 @@ class _Flight(NamedTuple):
 
 
 class _Counter:
-    """How many bytes of a body passed."""
+    """How many bytes of a request body passed, and when the last one did."""
 
-    __slots__ = ("size",)
+    __slots__ = ("last", "size")
 
-    def __init__(self, size: int = 0) -> None:
-        self.size = size
+    def __init__(self, body: object, now: int) -> None:
+        self.size = len(body) if isinstance(body, bytes) else 0
+        self.last = now
 
 
 class DataPlane:
@@ -105,6 +111,8 @@ class DataPlane:
         self._draw = draw
         self._id_prefix = id_prefix
         self._requests = 0
+        # Reentrant: a stream may end while garbage is collected, anywhere.
+        self._lock = RLock()
         self._app_of = app_of
         self._record = record
         self._routes: dict[tuple[str, int, TargetState], tuple[Route, Headers]] = {}
@@ -117,23 +125,24 @@ class DataPlane:
     def handle(self, request: LatticeRequest, body: bytes | Iterable[bytes]) -> Reply:
         """Answer a request, blocking the calling thread."""
         flight = self._start(request)
+        count = _Counter(body, flight.decision.now)
         if flight.call is None or flight.app is None:
-            exchange, own = self._own_answer(flight)
+            exchange, own = self._own_answer(flight, count)
             return Reply(flight.decision, exchange, own)
-        count = _Counter(len(body) if isinstance(body, bytes) else 0)
         if not isinstance(body, bytes):
-            body = _counted(body, count)
+            body = self._counted(body, count)
         try:
             reply = flight.app.call(flight.call, body)
-        except Exception as error:
+        except BaseException as error:
             self._failed(flight, count, error)
             raise
         if isinstance(reply.body, bytes):
-            exchange = self._finish(flight, reply, count.size, len(reply.body))
+            exchange = self._exchange(flight, reply, count, len(reply.body))
+            self._keep(exchange)
             return Reply(flight.decision, exchange, reply.body)
         return Reply(
             flight.decision,
-            self._exchange(flight, reply, count.size, 0),
+            self._exchange(flight, reply, count, 0),
             _Body(reply.body, self._stream_end(flight, reply, count)),
         )
 
@@ -142,34 +151,37 @@ class DataPlane:
     ) -> AsyncReply:
         """Answer a request without blocking the running event loop."""
         flight = self._start(request)
+        count = _Counter(body, flight.decision.now)
         if flight.call is None or flight.app is None:
-            exchange, own = self._own_answer(flight)
+            exchange, own = self._own_answer(flight, count)
             return AsyncReply(flight.decision, exchange, own)
-        count = _Counter(len(body) if isinstance(body, bytes) else 0)
         if not isinstance(body, bytes):
-            body = _acounted(body, count)
+            body = self._acounted(body, count)
         try:
             answer = await flight.app.acall(flight.call, body)
-        except Exception as error:
+        except BaseException as error:
             self._failed(flight, count, error)
             raise
         if isinstance(answer.body, bytes):
-            exchange = self._finish(flight, answer, count.size, len(answer.body))
+            exchange = self._exchange(flight, answer, count, len(answer.body))
+            self._keep(exchange)
             return AsyncReply(flight.decision, exchange, answer.body)
         return AsyncReply(
             flight.decision,
-            self._exchange(flight, answer, count.size, 0),
+            self._exchange(flight, answer, count, 0),
             _Body(answer.body, self._stream_end(flight, answer, count)),
         )
 
     # ---- the shared steps ---------------------------------------------------
 
     def _start(self, request: LatticeRequest) -> _Flight:
-        if self.state is None:
-            raise LatticeError("the network is closed")
         now = self._clock.microseconds
-        decision = decide(self.state, request, now=now, draw=self._draw)
-        request_id = request_id_of(request.headers) or self._next_id()
+        # A decision draws several times and an id counts; threads take their turns.
+        with self._lock:
+            if self.state is None:
+                raise LatticeError("the network is closed")
+            decision = decide(self.state, request, now=now, draw=self._draw)
+            request_id = request_id_of(request.headers) or self._next_id()
         target = decision.target_state
         group = decision.group_state
         if target is None or group is None:
@@ -192,7 +204,9 @@ class DataPlane:
             known = self._routes[key] = _route(decision, target)
         return known
 
-    def _own_answer(self, flight: _Flight) -> tuple[Exchange | None, bytes]:
+    def _own_answer(
+        self, flight: _Flight, received: _Counter
+    ) -> tuple[Exchange | None, bytes]:
         """Answer in place of a target, or not at all."""
         decision, outcome = flight.decision, flight.decision.outcome
         if isinstance(outcome, Unreachable):
@@ -215,7 +229,7 @@ class DataPlane:
             decision,
             LatticeResponse(status, headers),
             flight.request_id,
-            0,
+            received.size,
             len(body),
             failure_reason=failure_reason_of(decision),
         )
@@ -226,61 +240,87 @@ class DataPlane:
         self,
         flight: _Flight,
         reply: TargetReply | AsyncTargetReply,
-        received: int,
+        received: _Counter,
         sent: int,
+        *,
+        began: int | None = None,
     ) -> Exchange:
-        response = reply.response
+        """Build the exchange as of now; a streamed response began earlier."""
+        response, start = reply.response, flight.decision.now
+        now = self._clock.microseconds
         headers = to_client(response.headers, flight.request_id)
-        elapsed = self._clock.microseconds - flight.decision.now
         return Exchange(
             flight.decision,
             LatticeResponse(response.status, headers),
             flight.request_id,
-            received,
+            received.size,
             sent,
-            duration=elapsed // 1000,
+            to_target=(received.last - start) // 1000,
+            from_target=0 if began is None else (now - began) // 1000,
+            duration=(now - start) // 1000,
             failure_reason=reply.failure_reason,
             detail=reply.detail,
         )
 
-    def _finish(
-        self,
-        flight: _Flight,
-        reply: TargetReply | AsyncTargetReply,
-        received: int,
-        sent: int,
-    ) -> Exchange:
-        exchange = self._exchange(flight, reply, received, sent)
-        self._keep(exchange)
-        return exchange
-
     def _keep(self, exchange: Exchange) -> None:
-        self.exchanges.append(exchange)
-        self.total += 1
+        with self._lock:
+            self.exchanges.append(exchange)
+            self.total += 1
         self._record(exchange)
 
-    def _failed(self, flight: _Flight, count: _Counter, error: Exception) -> None:
-        """Record that a target raised; its server would have answered 500."""
-        if isinstance(error, ConfigurationError):
-            return
+    def _failed(
+        self, flight: _Flight, received: _Counter, error: BaseException
+    ) -> None:
+        """Record that no answer came; the client gets the error itself."""
+        if isinstance(error, ConfigurationError | BlockingCallError):
+            return  # the target was not asked
+        name, start = type(error).__name__, flight.decision.now
+        if isinstance(error, Exception):
+            # The target's server would have answered so.
+            status, reason = 500, None
+            detail = f"the target raised {name}: {error}"
+        else:
+            # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400, client closed
+            status, reason = 400, "ClientConnectionClosed"
+            detail = f"the request was broken off by {name}"
         self._keep(
             Exchange(
                 flight.decision,
-                LatticeResponse(500, ()),
+                LatticeResponse(status, ()),
                 flight.request_id,
-                count.size,
+                received.size,
                 0,
-                detail=f"the target raised {type(error).__name__}: {error}",
+                to_target=(received.last - start) // 1000,
+                duration=(self._clock.microseconds - start) // 1000,
+                failure_reason=reason,
+                detail=detail,
             )
         )
+
+    def _counted(self, body: Iterable[bytes], count: _Counter) -> Iterator[bytes]:
+        for chunk in body:
+            count.size += len(chunk)
+            count.last = self._clock.microseconds
+            yield chunk
+
+    async def _acounted(
+        self, body: AsyncIterable[bytes], count: _Counter
+    ) -> AsyncIterator[bytes]:
+        async for chunk in body:
+            count.size += len(chunk)
+            count.last = self._clock.microseconds
+            yield chunk
 
     def _stream_end(
         self, flight: _Flight, reply: TargetReply | AsyncTargetReply, received: _Counter
     ) -> Callable[[int, str | None], None]:
         """Say what is recorded when the last byte of a streamed body is through."""
+        began = self._clock.microseconds
 
         def end(sent: int, failure_reason: str | None) -> None:
-            exchange = self._exchange(flight, reply, received.size, sent)
+            # A target may answer while it still reads; no moment counts twice.
+            later = max(began, received.last)
+            exchange = self._exchange(flight, reply, received, sent, began=later)
             if failure_reason is not None:
                 exchange = replace(exchange, failure_reason=failure_reason)
             self._keep(exchange)
@@ -310,17 +350,19 @@ class _Body:
         except StopIteration:
             self._finish(None)
             raise
-        except BaseException:
-            self._finish("TargetConnectionClosed")
+        except BaseException as error:
+            self._finish(_who_closed(error))
             raise
         self._sent += len(chunk)
         return chunk
 
     def close(self) -> None:
         close = getattr(self._chunks, "close", None)
-        if close is not None:
-            close()
-        self._finish("ClientConnectionClosed")
+        try:
+            if close is not None:
+                close()
+        finally:
+            self._finish("ClientConnectionClosed")
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -331,31 +373,25 @@ class _Body:
         except StopAsyncIteration:
             self._finish(None)
             raise
-        except BaseException:
-            self._finish("TargetConnectionClosed")
+        except BaseException as error:
+            self._finish(_who_closed(error))
             raise
         self._sent += len(chunk)
         return chunk
 
     async def aclose(self) -> None:
         aclose = getattr(self._chunks, "aclose", None)
-        if aclose is not None:
-            await aclose()
-        self._finish("ClientConnectionClosed")
+        try:
+            if aclose is not None:
+                await aclose()
+        finally:
+            self._finish("ClientConnectionClosed")
 
 
-def _counted(body: Iterable[bytes], count: _Counter) -> Iterator[bytes]:
-    for chunk in body:
-        count.size += len(chunk)
-        yield chunk
-
-
-async def _acounted(
-    body: AsyncIterable[bytes], count: _Counter
-) -> AsyncIterator[bytes]:
-    async for chunk in body:
-        count.size += len(chunk)
-        yield chunk
+def _who_closed(error: BaseException) -> str:
+    """Tell a target that raised from a client that was cancelled or interrupted."""
+    target = isinstance(error, Exception)
+    return "TargetConnectionClosed" if target else "ClientConnectionClosed"
 
 
 def _route(decision: Decision, target: TargetState) -> tuple[Route, Headers]:

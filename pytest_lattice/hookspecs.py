@@ -52,14 +52,36 @@ def pytest_lattice_make_target(obj: object) -> AppTarget | None:
     """
 
 
+class _Manager(pluggy.PluginManager):
+    """Takes a function for one of our hooks by its name, as pytest does."""
+
+    def parse_hookimpl_opts(
+        self, plugin: object, name: str
+    ) -> pluggy.HookimplOpts | None:
+        if not name.startswith("pytest_lattice_"):
+            return None
+        return super().parse_hookimpl_opts(plugin, name) or pluggy.HookimplOpts(
+            wrapper=False,
+            hookwrapper=False,
+            optionalhook=False,
+            tryfirst=False,
+            trylast=False,
+            specname=None,
+        )
+
+
 def own_hooks(plugins: Iterable[object]) -> pluggy.HookRelay:
     """Make the hooks callable outside pytest, on a plugin manager of their own.
 
     Args:
         plugins: objects or modules that implement some of the hooks.
+
+    Raises:
+        pluggy.PluginValidationError: a hook that does not exist, or an argument.
     """
-    manager = pluggy.PluginManager("pytest")
+    manager = _Manager("pytest")
     manager.add_hookspecs(sys.modules[__name__])
     for plugin in plugins:
         manager.register(plugin)
+    manager.check_pending()
     return manager.hook

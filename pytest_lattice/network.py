@@ -6,16 +6,23 @@ module that knows every part of the package.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pytest_lattice.clock import Clock
 from pytest_lattice.dataplane import DataPlane
 from pytest_lattice.decision.decide import Decision, decide
 from pytest_lattice.draws import Deck, Dice
-from pytest_lattice.errors import ConfigurationError, LatticeError, unknown
+from pytest_lattice.errors import (
+    ConfigurationError,
+    LatticeError,
+    advised,
+    unknown,
+)
 from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.model.configuration import Configuration, Resource
 from pytest_lattice.model.message import LatticeRequest, Source
@@ -25,7 +32,14 @@ from pytest_lattice.routing.overview import overview
 from pytest_lattice.routing.state import State, address_in, compile_state
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterable,
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from pathlib import Path
     from types import ModuleType
 
@@ -47,6 +61,9 @@ _STATUSES: tuple[str, ...] = get_args(TargetStatus)
 _TargetKey: TypeAlias = tuple[str, str, int | None]
 #: How many exchanges a network keeps, unless told otherwise.
 HISTORY = 50_000
+# What a client leaves as it is in a path; other characters travel percent-encoded.
+_PATH_SAFE = "!$%&'()*+,-./:;=@[\\]^_|~"
+_QUERY_SAFE = _PATH_SAFE + "?`{}"
 _FIRST_CLIENT_PORT = 32_768
 _CLIENT_PORTS = 28_232
 
@@ -99,6 +116,7 @@ class LatticeNetwork:
         self._statuses: dict[_TargetKey, TargetStatus] = {}
         self._apps: dict[_TargetKey, AppTarget] = {}
         self._loop: AppLoop | None = None
+        self._lock = Lock()
         self._ports = 0
         self._places: dict[tuple[str | None, str | None], tuple[str, str]] = {}
         self._destinations: dict[Path, FileDestination] = {}
@@ -116,7 +134,7 @@ class LatticeNetwork:
             app_of=self._app_of,
             record=self._record,
         )
-        self._plane.use(self._compile())
+        self._plane.use(self._compile(self._configuration))
         if self._hook is not None:
             self._hook.pytest_lattice_configure(network=self)
 
@@ -141,11 +159,18 @@ class LatticeNetwork:
         self._state_or_raise()
         before = self._configuration
         grown = before.with_resources(resources)
-        for group in grown.target_groups[len(before.target_groups) :]:
-            self._check_targets(group)
+        with ExitStack() as undo:
+            made: dict[_TargetKey, AppTarget] = {}
+            for group in grown.target_groups[len(before.target_groups) :]:
+                for key, app in self._targets_made_by_hooks(group):
+                    made[key] = app
+                    undo.callback(app.close)
+            state = self._compile(grown)
+            undo.pop_all()
         self._configuration = grown
+        self._apps |= made
         self._places.clear()
-        self._plane.use(self._compile())
+        self._plane.use(state)
 
     def set_target_status(
         self, target_group: str, target: str, status: TargetStatus
@@ -162,6 +187,7 @@ class LatticeNetwork:
 
         AWS: vpc-lattice/latest/ug/target-group-health-checks
         """
+        self._state_or_raise()
         group = self._configuration.target_group(target_group)
         if status not in _STATUSES:
             raise unknown("target status", status, _STATUSES)
@@ -170,7 +196,7 @@ class LatticeNetwork:
             raise unknown("target", target, (each.id for each in group.registered))
         for each in found:
             self._statuses[_key(group, each)] = status
-        self._plane.use(self._compile())
+        self._plane.use(self._compile(self._configuration))
 
     def service(self, name: str) -> Service:
         """Find a declared service by name, id, ARN or DNS name.
@@ -215,7 +241,7 @@ class LatticeNetwork:
             method: such as ``GET``.
             url: with the generated DNS name, a custom domain name or the short
                 name of the service, such as ``https://my-service/path``.
-            headers: request headers, beside ``host``.
+            headers: request headers; ``host`` follows from the URL unless given.
             vpc: name or id of the client's VPC; may be left out where only one is
                 associated.
             address: the client's IP address.
@@ -225,23 +251,24 @@ class LatticeNetwork:
             ConfigurationError: an unknown short name or VPC.
         """
         state = self._state_or_raise()
-        scheme, name, authority, port, path, query = _parts(url)
-        if "." not in name:
-            authority = authority.replace(name, full := self.full_name(name), 1)
-            name = full
-        given = headers.items() if hasattr(headers, "items") else headers
+        scheme, name, suffix, port, path, query = _parts(url)
+        # A name without a dot is short, unless it is an IPv6 address.
+        if not {".", ":"}.intersection(name):
+            name = self.full_name(name)
+        pairs = headers.items() if hasattr(headers, "items") else headers
+        given = [(key.lower(), value) for key, value in pairs]
+        if not any(key == "host" for key, _ in given):
+            host = f"[{name}]" if ":" in name else name
+            given.insert(0, ("host", host + suffix))
         request = LatticeRequest(
             method=method,
             scheme=scheme,
-            host=authority,
+            host=next(value for key, value in given if key == "host"),
             server_name=name,
             port=port,
             path=path,
             query=query,
-            headers=(
-                ("host", authority),
-                *((key.lower(), value) for key, value in given),
-            ),
+            headers=tuple(given),
             http_version="HTTP/2" if http2 and scheme == "https" else "HTTP/1.1",
             source=self._source(vpc, address, _FIRST_CLIENT_PORT),
         )
@@ -384,7 +411,12 @@ class LatticeNetwork:
         AWS: vpc-lattice/latest/ug/monitoring-access-logs
         """
         found = self._configuration.logged_resource(resource)
-        if found.arn not in self._state_or_raise().logged:
+        subscriptions = self._configuration.access_log_subscriptions
+        logged = [
+            self._configuration.logged_resource(each.resource).arn
+            for each in subscriptions
+        ]
+        if found.arn not in logged:
             error = ConfigurationError(f"the access log of `{resource}` is off")
             error.add_note(f'add AccessLogSubscription("{resource}")')
             raise error
@@ -407,9 +439,9 @@ class LatticeNetwork:
             raise LatticeError("the network is closed")
         return self._plane.state
 
-    def _compile(self) -> State:
+    def _compile(self, configuration: Configuration) -> State:
         return compile_state(
-            self._configuration,
+            configuration,
             lambda group, target: (
                 self._statuses.get(_key(group, target))
                 # Targets serve from the start; probing is not modelled yet.
@@ -417,17 +449,18 @@ class LatticeNetwork:
             ),
         )
 
-    def _check_targets(self, group: TargetGroup) -> None:
-        from pytest_lattice.targets.recognize import (
-            recognize,
-        )
+    def _targets_made_by_hooks(
+        self, group: TargetGroup
+    ) -> Iterator[tuple[_TargetKey, AppTarget]]:
+        """Ask the hooks about each target; what they leave must be recognized."""
+        from pytest_lattice.targets.recognize import recognize
 
         for target in group.registered:
             made = None
             if target.app is not None and self._hook is not None:
                 made = self._hook.pytest_lattice_make_target(obj=target.app)
             if made is not None:
-                self._apps[_key(group, target)] = made
+                yield _key(group, target), made
             elif target.app is not None:
                 recognize(target.app, group)
 
@@ -447,16 +480,19 @@ class LatticeNetwork:
             )
             error.add_note('bind one with targets=[app], or ask for targets="echo"')
             raise error
-        if self._loop is None:
-            self._loop = AppLoop()
-        app = make_target(
-            target.app,
-            group,
-            loop=self._loop,
-            raise_exceptions=self._raise,
-            now=lambda: self.clock.microseconds,
-        )
-        return self._apps.setdefault(_key(group, target), app)
+        with self._lock:
+            key = _key(group, target)
+            if key not in self._apps:
+                if self._loop is None:
+                    self._loop = AppLoop()
+                self._apps[key] = make_target(
+                    target.app,
+                    group,
+                    loop=self._loop,
+                    raise_exceptions=self._raise,
+                    now=lambda: self.clock.microseconds,
+                )
+            return self._apps[key]
 
     def _record(self, exchange: Exchange) -> None:
         state = exchange.decision.state
@@ -475,9 +511,7 @@ class LatticeNetwork:
             FileDestination,
         )
 
-        if path not in self._destinations:
-            self._destinations[path] = FileDestination(path)
-        return self._destinations[path]
+        return self._destinations.setdefault(path, FileDestination(path))
 
     # ---- end ----------------------------------------------------------------
 
@@ -485,12 +519,14 @@ class LatticeNetwork:
         """Shut apps down and close files; the network answers no more."""
         self._plane.use(None)
         apps, self._apps = self._apps, {}
-        for app in apps.values():
-            app.close()
-        if self._loop is not None:
-            self._loop.close()
-        for destination in self._destinations.values():
-            destination.close()
+        # Each is closed even if one before raises; the apps go first.
+        with ExitStack() as stack:
+            for destination in self._destinations.values():
+                stack.callback(destination.close)
+            if self._loop is not None:
+                stack.callback(self._loop.close)
+            for app in apps.values():
+                stack.callback(app.close)
 
     def __enter__(self) -> Self:
         """Return the network itself."""
@@ -534,31 +570,40 @@ def _base_url(service: Service) -> str:
 
 @lru_cache(maxsize=4096)
 def _parts(url: str) -> tuple[str, str, str, int, str, str | None]:
-    """Split a URL into scheme, name, authority, port, path and query."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError(f"URL `{url}` is not of the form https://name/path")
+    """Split a URL into scheme, name, suffix of ``host``, port, path and query."""
+    malformed = ConfigurationError(f"URL `{url}` is not of the form https://name/path")
     try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        parts = urlsplit(url)
+    except ValueError:
+        raise malformed from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise malformed
+    usual = 443 if parts.scheme == "https" else 80
+    try:
+        port = parts.port or usual
     except ValueError:
         raise ConfigurationError(f"URL `{url}` has no port from 1 to 65535") from None
-    query = parts.query if "?" in url.partition("#")[0] else None
-    authority = parts.netloc.rpartition("@")[2]
-    path = parts.path or "/"
-    return parts.scheme, parts.hostname, authority, port, path, query
+    suffix = "" if port == usual else f":{port}"
+    path = quote(parts.path, _PATH_SAFE) or "/"
+    asks = "?" in url.partition("#")[0]
+    query = quote(parts.query, _QUERY_SAFE) if asks else None
+    return parts.scheme, parts.hostname, suffix, port, path, query
 
 
 def _place(state: State, vpc: str | None, address: str | None) -> tuple[str, str]:
     """Choose the VPC and the address of a client."""
     if vpc is None:
-        if len(state.networks) != 1:
-            names = sorted(each.name for each, _ in state.networks.values())
-            error = ConfigurationError(
-                f"say which VPC calls: {len(names)} are associated"
+        if not state.networks:
+            raise advised(
+                "no VPC is associated with a service network",
+                'associate one with ServiceNetwork(..., vpcs=["default"])',
             )
-            if names:
-                error.add_note(f"vpc= one of {', '.join(f'`{n}`' for n in names)}")
-            raise error
+        if len(state.networks) > 1:
+            names = sorted(each.name for each, _ in state.networks.values())
+            raise advised(
+                f"say which VPC calls: {len(names)} are associated",
+                f"vpc= one of {', '.join(f'`{n}`' for n in names)}",
+            )
         ((found, _),) = state.networks.values()
     else:
         found = state.configuration.vpc(vpc)

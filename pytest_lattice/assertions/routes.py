@@ -13,6 +13,7 @@ from pytest_lattice.assertions.subject import (
     HIDE,
     Subject,
     find_target_group,
+    joined,
     listener_label,
     rule_label,
     subjects,
@@ -102,7 +103,7 @@ class _Failure:
 def _mistake(rule: object, to: object, status: object) -> ConfigurationError | None:
     """Refuse claims that nothing could meet."""
     if rule is None and to is None and status is None:
-        return advised("no claim is made", "give rule, to or status")
+        return advised("nothing is claimed", "give rule, to or status")
     if rule is not None and (isinstance(rule, bool) or not isinstance(rule, int | str)):
         return _wrong_type("rule", rule, "a priority, a name or `default`")
     if to is not None and not isinstance(to, str):
@@ -135,8 +136,8 @@ def _failures(
 
 def _text(subject: Subject, failures: list[_Failure], several: str) -> str:
     """Write the first line, what is known of the reasons, and the explanation."""
-    expected = " and ".join(each.expected for each in failures)
-    happened = " and ".join(dict.fromkeys(each.happened for each in failures))
+    expected = joined(each.expected for each in failures)
+    happened = joined(dict.fromkeys(each.happened for each in failures))
     # Of what several claims say about one rule, the last one says most.
     reasons = {key: each.why[key] for each in failures for key in each.why}
     lines = [f"expected {expected}, but {happened}"]
@@ -203,7 +204,7 @@ def _unknown_rule(claimed: int | str, known: Iterable[int | str]) -> Configurati
         return advised(f"unknown rule `{claimed}`", f"known: {shown}")
     if claimed.isdecimal():
         return advised(
-            f"rule {claimed!r} is text, and no rule has that name",
+            f"rule `{claimed!r}` is text, and no rule has that name",
             f"did you mean rule={int(claimed)}?",
         )
     return unknown("rule", claimed, names)
@@ -233,9 +234,11 @@ def _described(state: RuleState) -> str:
 
 def _group_failure(subject: Subject, claimed: str) -> _Failure | None:
     decision = subject.decision
+    rule, chosen = decision.rule_state, decision.group_state
+    if chosen is not None and claimed in {chosen.group.name, chosen.arn}:
+        return None
     wanted = find_target_group(decision, claimed)
     expected = f"target group `{wanted.name}`"
-    rule, chosen = decision.rule_state, decision.group_state
     if rule is None:
         return _no_rule(subject, expected)
     if chosen is not None and chosen.arn == wanted.arn:
@@ -314,7 +317,7 @@ def _who_answered(subject: Subject, status: int | None) -> tuple[str, str]:
         return f"{target} was not asked", advice
     if exchange.failure_reason is not None:
         return (
-            f"the answer is {status}, {exchange.failure_reason}",
+            f"the answer is {status} {exchange.failure_reason}",
             exchange.detail or "",
         )
     why = exchange.detail or "that is the app's own answer, not the network's"

@@ -242,8 +242,7 @@ def _mistakes(
     right.update(share for share in shares if share == 0)
     mistakes = []
     for share in sorted(right, key=lambda share: abs(share - 0.5)):
-        # Rounded, for 0.3 - 3 * 0.1 is meant to be zero.
-        both = (round(share - detect, 15), round(share + detect, 15))
+        both = (share - detect, share + detect)
         if wrong := tuple(other for other in both if 0 <= other <= 1):
             mistakes.append(
                 _Mistake(

@@ -71,13 +71,13 @@ class Subject:
 
     @property
     def reason(self) -> str:
-        """Why the network ended the request, or that it did not."""
+        """Why the network ended the request; empty where it did not."""
         outcome = self.decision.outcome
         if isinstance(outcome, Unroutable):
             return outcome.reason
         if isinstance(outcome, Unreachable):
             return f"{outcome.reason}: {outcome.error}"
-        return "the network did not end it"
+        return ""
 
     def explain(self) -> str:
         """Write the decision, and what came of it, as text."""
@@ -131,17 +131,16 @@ def collect(
         raise refusal(x, wanted)
     items = list(x)
     if not items:
-        raise LatticeAssertionError(f"there is no request to judge; pass {wanted}")
-    found = [each for each in map(read, items) if each is not None]
-    if len(found) < len(items):
-        position, wrong = next(
-            (number, item)
-            for number, item in enumerate(items, start=1)
-            if read(item) is None
+        raise LatticeAssertionError(
+            f"an empty {type(x).__name__} shows nothing; pass {wanted}"
         )
-        for item in items:
-            _close(item)
-        raise refusal(wrong, wanted, f" (item {position} of {len(items)})")
+    found = []
+    for position, item in enumerate(items, start=1):
+        if (one := read(item)) is None:
+            for each in items:
+                _close(each)
+            raise refusal(item, wanted, f" (item {position} of {len(items)})")
+        found.append(one)
     return found
 
 
@@ -184,7 +183,9 @@ def refusal(x: object, wanted: str, where: str = "") -> LatticeError:
         return ConfigurationError(
             f"a {kind} is many requests{where}; pass its `exchanges`"
         )
-    return ConfigurationError(f"`{_short(x)}` is no request{where}; pass {wanted}")
+    if isinstance(x, Decision):
+        return ConfigurationError(f"a decision sends nothing{where}; pass {wanted}")
+    return ConfigurationError(f"`{_short(x)}` shows no request{where}; pass {wanted}")
 
 
 def _short(x: object) -> str:
@@ -226,3 +227,16 @@ def listener_label(decision: Decision) -> str:
     if listener is None or service is None:
         return "no listener"
     return f"listener `{listener.name}` of service `{service.name}`"
+
+
+def place_label(decision: Decision) -> str:
+    """Name the rule that a request came to, with its listener and service."""
+    if decision.rule_state is None:
+        return f"no rule ({Subject(decision).reason})"
+    return f"{rule_label(decision.rule_state)} of {listener_label(decision)}"
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Join words as a sentence does: ``a``, ``a and b``, ``a, b and c``."""
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last

@@ -87,23 +87,28 @@ class NetworkTransport:
             raise self._library.UnsupportedProtocol(
                 f"`{url}` is neither http nor https", request=request
             )
-        path, mark, query = url.raw_path.decode("ascii").partition("?")
+        # As httpcore has it: `target` is the path as it shall be sent.
+        target: bytes = request.extensions.get("target", url.raw_path)
+        path, mark, query = target.decode("ascii").partition("?")
         headers = tuple(
             [(_lower(k), v.decode("latin-1")) for k, v in request.headers.raw]
         )
-        host = next((value for name, value in headers if name == "host"), url.host)
-        server_name = request.extensions.get("sni_hostname") or url.host
-        if "." not in server_name:
-            short, server_name = server_name, self._entrance.full_name(server_name)
-            host = _expanded(host, short, server_name)
+        name = url.host
+        host = next((value for key, value in headers if key == "host"), name)
+        # A name without a dot is short, unless it is an IPv6 address.
+        if not {".", ":"}.intersection(name):
+            short, name = name, self._entrance.full_name(name)
+            host = _expanded(host, short, name)
             headers = tuple([(k, host if k == "host" else v) for k, v in headers])
         secure = scheme == "https"
+        if secure:
+            name = request.extensions.get("sni_hostname", name)
         version: HttpVersion = "HTTP/2" if self._http2 and secure else "HTTP/1.1"
         return LatticeRequest(
             method=request.method,
             scheme=scheme,
             host=host,
-            server_name=server_name,
+            server_name=name,
             port=url.port or (443 if secure else 80),
             path=path,
             query=query if mark else None,

@@ -7,6 +7,7 @@ from an exchange is not known here.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from pytest_lattice.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# A generated DNS name is shown as the service's name.
+_GENERATED = re.compile(r"^(.+)-[0-9a-f]{17}\.[0-9a-z]+\.vpc-lattice-svcs\.[^:]+")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -127,13 +131,18 @@ class AccessLogEntry:
 
     def __repr__(self) -> str:
         """Show what a person looks for, on one line."""
-        failed = "" if self.failure_reason == "-" else f" {self.failure_reason}"
-        denied = "" if self.auth_denied_reason == "-" else f" {self.auth_denied_reason}"
-        return (
-            f"<{self.start_time} {self.source_vpc_id} {self.source_ip_port} "
-            f"{self.request_method} {self.host_header}{self.request_path} "
-            f"-> {self.target_ip_port} {self.response_code}{failed}{denied}>"
+        host = _GENERATED.sub(r"\1", self.host_header)
+        group = self.target_group_arn.rpartition("/")[2]
+        words = (
+            self.start_time,
+            str(self.response_code),
+            f"{self.request_method} {host}{self.request_path}",
+            f"from {self.source_ip_port} in {self.source_vpc_id}",
+            f"to {group} {self.target_ip_port}".removesuffix(" -").removesuffix("to -"),
+            self.failure_reason,
+            self.auth_denied_reason,
         )
+        return f"<{' '.join(word for word in words if word.strip('- '))}>"
 
 
 #: AWS's key of each field.  The order is that of real entries, then the keys that

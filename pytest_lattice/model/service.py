@@ -310,10 +310,11 @@ def _header_matches(
 ) -> tuple[HeaderMatch, ...]:
     if isinstance(headers, Mapping):
         return tuple(HeaderMatch(name, exact=headers[name]) for name in headers)
-    for each in headers:
+    matches = tuple(headers)
+    for each in matches:
         if not isinstance(each, HeaderMatch):
             raise ConfigurationError(f"{where}: `{each!r}` is not a HeaderMatch")
-    return tuple(headers)
+    return matches
 
 
 def _check_action(action: object, where: str) -> None:
@@ -365,11 +366,12 @@ class Listener(Value):
         name = given(self.name) or DerivedText(derived)
         check_name("listener", name)
         _check_action(self.default, f"listener `{name}`")
-        self._set(port=port, name=name, tags=read_only(self.tags))
-        for rule in self.rules:
+        rules = tuple(self.rules)
+        for rule in rules:
             if not isinstance(rule, Rule):
                 raise ConfigurationError(f"listener `{name}`: `{rule!r}` is not a Rule")
-        self._set(rules=tuple(sorted(self.rules, key=lambda rule: rule.priority)))
+        rules = tuple(sorted(rules, key=lambda rule: rule.priority))
+        self._set(port=port, name=name, rules=rules, tags=read_only(self.tags))
         self._check_rules()
 
     def _check_rules(self) -> None:
@@ -449,27 +451,19 @@ class Service(Value):
         self._check_listeners(where)
 
     def _check_listeners(self, where: str) -> None:
-        ports: set[int] = set()
-        names: set[str] = set()
         for listener in self.listeners:
             if not isinstance(listener, Listener):
                 raise ConfigurationError(f"{where}: `{listener!r}` is not a Listener")
-            if listener.port in ports:
-                raise ConfigurationError(
-                    f"{where} has two listeners on port {listener.port}"
-                )
-            if listener.name in names:
-                raise ConfigurationError(
-                    f"{where} has two listeners named `{listener.name}`"
-                )
-            ports.add(listener.port)
-            names.add(listener.name)
             if listener.protocol == "TLS_PASSTHROUGH" and not self.custom_domain_name:
                 # AWS: vpc-lattice/latest/ug/tls-listeners
                 raise ConfigurationError(
                     f"{where}: listener `{listener.name}` is TLS_PASSTHROUGH, "
                     "which needs a custom domain name"
                 )
+        if port := first_twice(listener.port for listener in self.listeners):
+            raise ConfigurationError(f"{where} has two listeners on port {port}")
+        if name := first_twice(listener.name for listener in self.listeners):
+            raise ConfigurationError(f"{where} has two listeners named `{name}`")
 
     @property
     def id(self) -> str:

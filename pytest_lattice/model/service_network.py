@@ -222,9 +222,9 @@ class ResourceShare(Value):
         _check_list(self.resources, f"resource share `{self.name}`: resources")
         _check_list(self.principals, f"resource share `{self.name}`: principals")
         self._set(resources=tuple(self.resources), principals=tuple(self.principals))
-        for principal in self.receivers:
-            known = (_ACCOUNT, _ORGANIZATION_ID, _UNIT_ID)
-            if not any(pattern.fullmatch(principal) for pattern in known):
+        known = (_ACCOUNT, _ORGANIZATION_ID, _UNIT_ID)
+        for principal, receiver in zip(self.principals, self.receivers, strict=True):
+            if not any(pattern.fullmatch(receiver) for pattern in known):
                 # AWS: not shareable with IAM users and roles
                 raise ConfigurationError(
                     f"resource share `{self.name}`: principal `{principal}` is not "

@@ -379,10 +379,16 @@ class TargetGroup(Value):
             seen.add((target.id, target.port))
 
     def _check_id(self, target: Target) -> None:
-        if self.type == "LAMBDA" and not _LAMBDA_ARN.fullmatch(target.id):
-            raise ConfigurationError(
-                f"{self._where}: `{target.id}` is not the ARN of a Lambda function"
-            )
+        if self.type == "LAMBDA":
+            if not _LAMBDA_ARN.fullmatch(target.id):
+                raise ConfigurationError(
+                    f"{self._where}: `{target.id}` is not the ARN of a Lambda function"
+                )
+            if target.port is not None:
+                # AWS: vpc-lattice/latest/APIReference/API_Target
+                raise ConfigurationError(
+                    f"{self._where}: a target of type LAMBDA takes no port"
+                )
         if self.type == "IP":
             try:
                 address = ip_address(target.id)

@@ -82,7 +82,9 @@ def _is_default(field: Field[object], value: object) -> bool:
     default = (
         field.default if field.default_factory is MISSING else field.default_factory()
     )
-    return default is not MISSING and bool(value == default)
+    if default is MISSING or default is LEFT_OUT:
+        return False
+    return bool(value == default)
 
 
 def first_twice(things: Iterable[_Given]) -> _Given | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
+from http import HTTPStatus
 from inspect import isawaitable, iscoroutine
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     from pytest_lattice.targets.lambda_event import Event
     from pytest_lattice.targets.loop import AppLoop
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 24 * 3600 * 1_000_000
 # facts Q30, our choice: the reason phrase; RFC 9110 has a newer one than Python 3.11
-_PHRASES = {413: "Content Too Large", 500: "Internal Server Error", 502: "Bad Gateway"}
+_PHRASES = {413: "Content Too Large"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,14 +80,8 @@ def make_context(
         The context, with an id of its own as Lambda gives one to each invocation.
     """
     arn = request.route.target.id
-    name, _, qualifier = arn.split(":", 6)[-1].partition(":")
-    version = qualifier or "$LATEST"
-    if qualifier and qualifier != "$LATEST" and not qualifier.isdigit():
-        # AWS is silent: our choice: an alias is not a version, and the one that it
-        # points at is not declared anywhere; it is some published number
-        version = "1"
+    name, version = _name_and_version(arn)
     invocation = digest(arn, request.request_id, str(request.time_epoch), length=32)
-    day = _EPOCH + timedelta(microseconds=request.time_epoch)
     return LambdaContext(
         aws_request_id=str(UUID(hex=invocation, version=4)),
         function_name=name,
@@ -95,9 +90,25 @@ def make_context(
         # AWS's Python runtime hands its environment variable on, which is text
         memory_limit_in_mb=str(settings.memory_mb),
         log_group_name=f"/aws/lambda/{name}",
-        log_stream_name=f"{day:%Y/%m/%d}/[{version}]{digest(arn, length=32)}",
+        log_stream_name=_log_stream(arn, version, request.time_epoch // _DAY),
         remaining=lambda: settings.timeout_ms - elapsed_ms(),
     )
+
+
+def _name_and_version(arn: str) -> tuple[str, str]:
+    name, _, qualifier = arn.split(":", 6)[-1].partition(":")
+    if qualifier in {"", "$LATEST"}:
+        return name, "$LATEST"
+    # AWS is silent: our choice: an alias is not a version, and the one that it points
+    # at is not declared anywhere; it is some published number
+    return name, qualifier if qualifier.isdigit() else "1"
+
+
+@lru_cache
+def _log_stream(arn: str, version: str, days: int) -> str:
+    """Name the one log stream that a function writes on a day."""
+    day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=days)
+    return f"{day:%Y/%m/%d}/[{version}]{digest(arn, length=32)}"
 
 
 class _Invocation:
@@ -118,6 +129,10 @@ class _Invocation:
 
     def run(self) -> object:
         return self._handler(self._event, self._context)
+
+    def run_boxed(self) -> tuple[object]:
+        # trio takes no coroutine out of a thread
+        return (self.run(),)
 
     async def arun(self) -> object:
         answer = self.run()
@@ -185,8 +200,8 @@ class FunctionTarget:
             else:
                 # a limiter of its own: handlers that call each other through the
                 # network must not wait for a free thread as well
-                answer = await to_thread.run_sync(
-                    invocation.run, limiter=CapacityLimiter(1)
+                (answer,) = await to_thread.run_sync(
+                    invocation.run_boxed, limiter=CapacityLimiter(1)
                 )
                 if isawaitable(answer):
                     answer = await self._loop.arun(partial(_result, answer))
@@ -280,7 +295,7 @@ def _too_large() -> TargetReply:
 
 def _made_here(status: int, reason: str | None, detail: str) -> TargetReply:
     # AWS is silent: facts Q30, our choice: the bare reason phrase as text
-    body = _PHRASES.get(status, "Bad Gateway").encode()
+    body = _PHRASES.get(status, HTTPStatus(status).phrase).encode()
     headers = (("content-type", "text/plain"), ("content-length", str(len(body))))
     return TargetReply(LatticeResponse(status, headers), body, reason, detail)
 

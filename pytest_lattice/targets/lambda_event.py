@@ -65,7 +65,7 @@ _DROPPED = {
 }
 _STATUSES = range(200, 600)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_BREAKS = re.compile(r"[\r\n\0]")
+_FORBIDDEN = re.compile(r"[\0-\x08\n-\x1f\x7f]")
 _DEEPEST = 50
 _SHOWN: dict[type, str] = {
     type(None): "nothing (null)",
@@ -225,6 +225,8 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _text(value: str) -> str:
     # AWS is silent: our choice: header bytes are read as UTF-8 where they are that
+    if value.isascii():
+        return value
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:
@@ -302,7 +304,8 @@ def read_answer(answer: object, *, strict: bool = False) -> Answer:
 
 def _through_json(answer: object) -> object:
     try:
-        text = _json(answer)
+        text = _ENCODER.encode(answer).encode()
+        through: object = json.loads(text)
     except (TypeError, ValueError, RecursionError):
         culprit = _culprit(answer, "the answer")
         raise TargetError(f"answered what JSON cannot hold: {culprit}") from None
@@ -310,14 +313,7 @@ def _through_json(answer: object) -> object:
         raise TargetError(
             f"answered {len(text)} bytes of JSON, more than {LARGEST} (6 MB)"
         )
-    through: object = json.loads(text)
     return through
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(
-        value, default=_as_the_runtime, allow_nan=False, ensure_ascii=False
-    ).encode()
 
 
 def _as_the_runtime(value: object) -> object:
@@ -328,6 +324,11 @@ def _as_the_runtime(value: object) -> object:
     if isinstance(value, bytes):
         return value.decode()
     raise TypeError
+
+
+_ENCODER = json.JSONEncoder(
+    default=_as_the_runtime, allow_nan=False, ensure_ascii=False
+)
 
 
 def _culprit(value: object, place: str, depth: int = 0) -> str:
@@ -341,7 +342,7 @@ def _culprit(value: object, place: str, depth: int = 0) -> str:
         children = enumerate(value)
     for key, child in children:
         try:
-            _json(child)
+            _ENCODER.encode(child).encode()
         except (TypeError, ValueError, RecursionError):
             return _culprit(child, f"`{key}` in {place}", depth + 1)
     if isinstance(value, dict):
@@ -358,7 +359,7 @@ def _status(answer: dict[str, Any]) -> int:
         raise TargetError(f"answered without `statusCode`; write it{hint} as a number")
     status = answer["statusCode"]
     if type(status) is not int:
-        right = int(status) if str(status).isdigit() else 200
+        right = status if str(status) in map(str, _STATUSES) else 200
         raise TargetError(
             f"answered `statusCode` as {_shown(status)}; write it as a number: {right}"
         )
@@ -412,13 +413,13 @@ def _answered_headers(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
                     f"answered the header `{name}` as {of}{_shown(value)}; "
                     "write it as text or as a list of texts"
                 )
-            if not _NAME.fullmatch(name) or _BREAKS.search(value):
+            if not _NAME.fullmatch(name) or _FORBIDDEN.search(value):
                 raise TargetError(
                     f"answered the header `{name}` with characters that HTTP forbids"
                 )
             if name.lower() not in _DROPPED:
                 # AWS is silent: our choice: what is not ASCII travels as UTF-8
-                yield name, value.strip().encode().decode("latin-1")
+                yield name, value.strip(" \t").encode().decode("latin-1")
 
 
 def _hints(answer: dict[str, Any]) -> Iterator[str]:

@@ -214,7 +214,7 @@ class Home:
 
     def close(self) -> None:
         """Cancel all that is left, wait for it, and close the loop."""
-        self.run(lambda loop: loop.create_task(_wind_down(loop)))
+        self.run(_wind_down)
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None and thread.ident is not None:
@@ -426,11 +426,20 @@ async def _awaited(start: Start[T], loop: asyncio.AbstractEventLoop) -> T:
     return await start(loop)
 
 
-async def _wind_down(loop: asyncio.AbstractEventLoop) -> None:
+def _wind_down(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
     """End what `asyncio.run` would end before it closes a loop."""
     import asyncio
 
-    leftovers = asyncio.all_tasks(loop) - {asyncio.current_task()}
+    # Where this was handed in, a task waits for it that must not be cancelled.
+    return loop.create_task(_end_all_but(asyncio.current_task(loop), loop))
+
+
+async def _end_all_but(
+    waiting: asyncio.Task[Any] | None, loop: asyncio.AbstractEventLoop
+) -> None:
+    import asyncio
+
+    leftovers = asyncio.all_tasks(loop) - {asyncio.current_task(), waiting}
     for task in leftovers:
         task.cancel()
     await asyncio.gather(*leftovers, return_exceptions=True)

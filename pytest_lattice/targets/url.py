@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 import httpx
@@ -38,12 +39,6 @@ _HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
-_PHRASES = {
-    500: "Internal Server Error",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
 # h11 words them so when a connection ends where a message does not
 _CLOSED = ("Server disconnected", "peer closed connection")
 
@@ -70,6 +65,7 @@ class UrlTarget:
     ) -> None:
         self._url = url
         self._connect_error_status = connect_error_status
+        self._idle_timeout = idle_timeout
         self._timeout = httpx.Timeout(idle_timeout, connect=connect_timeout).as_dict()
 
     def call(self, request: TargetRequest, body: RequestBody) -> TargetReply:
@@ -136,24 +132,32 @@ class UrlTarget:
     def _failed(
         self, error: httpx.TransportError
     ) -> tuple[LatticeResponse, bytes, str, str]:
-        status, reason = self._meaning(error)
+        status, reason, problem = self._meaning(error)
         # facts Q30, our choice: the bare reason phrase as text
-        body = _PHRASES.get(status, "Bad Gateway").encode()
+        body = HTTPStatus(status).phrase.encode()
         headers = (("content-type", "text/plain"), ("content-length", str(len(body))))
-        detail = f"target `{self._url}`: {str(error) or type(error).__name__}"
+        detail = f"the server at `{self._url}` {problem}"
         return LatticeResponse(status, headers), body, reason, detail
 
-    def _meaning(self, error: httpx.TransportError) -> tuple[int, str]:
+    def _meaning(self, error: httpx.TransportError) -> tuple[int, str, str]:
         # AWS is silent about statuses: facts Q14 to Q16, our choice
-        if _is_tls(error):
-            return 502, "TargetProtocolError"
+        causes = list(_causes(error))
+        # trio's errors have no words of their own, their causes have
+        words = next(filter(None, map(str, causes)), type(error).__name__)
+        if isinstance(error, httpx.LocalProtocolError):
+            # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400 if malformed
+            return 400, "ClientProtocolError", f"cannot get this request: {words}"
+        if any(isinstance(each, ssl.SSLError) for each in causes):
+            return 502, "TargetProtocolError", f"does not speak TLS: {words}"
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-            return self._connect_error_status, "TargetConnectionError"
+            status = self._connect_error_status
+            return status, "TargetConnectionError", f"cannot be reached: {words}"
         if isinstance(error, httpx.TimeoutException):
-            return 504, "TargetDataTimeout"
+            silence = f"was silent for {self._idle_timeout} seconds"
+            return 504, "TargetDataTimeout", silence
         if isinstance(error, httpx.NetworkError) or str(error).startswith(_CLOSED):
-            return 502, "TargetConnectionClosed"
-        return 502, "TargetProtocolError"
+            return 502, "TargetConnectionClosed", "closed the connection early"
+        return 502, "TargetProtocolError", f"broke the protocol: {words}"
 
 
 _NO_KEEP_ALIVE = httpx.Limits(max_keepalive_connections=0)
@@ -225,12 +229,11 @@ def _named_in_connection(headers: Headers) -> set[str]:
     }
 
 
-def _is_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _broken(error: httpx.TransportError) -> TargetError:

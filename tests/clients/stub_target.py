@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+import pytest
+
 from pytest_lattice import AsyncTargetReply, LatticeResponse, TargetReply
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ class StubTargets:
     """The plugin that makes stub targets usable in `TargetGroup(targets=[...])`."""
 
     @staticmethod
-    @hookimpl
+    @pytest.hookimpl
     def pytest_lattice_make_target(obj: object) -> AppTarget | None:
         """Take a stub as it is."""
         return obj if isinstance(obj, StubTarget) else None

@@ -1,0 +1,75 @@
+"""The virtual clock."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from math import inf, nan
+
+import pytest
+
+from pytest_lattice.clock import START, Clock
+from tests.model.refusals import refused
+
+
+def test_time_stands_still() -> None:
+    """Nothing but `advance` moves the clock, however often it is read."""
+    clock = Clock()
+
+    assert {clock.now for _ in range(1000)} == {START}
+    assert datetime(2026, 1, 1, tzinfo=UTC) == START
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        pytest.param(0, timedelta(0), id="nothing"),
+        pytest.param(30, timedelta(seconds=30), id="seconds"),
+        pytest.param(0.25, timedelta(milliseconds=250), id="fraction"),
+        pytest.param(1e-6, timedelta(microseconds=1), id="microsecond"),
+        pytest.param(4e-7, timedelta(0), id="less-than-it-knows"),
+        pytest.param(86_400, timedelta(days=1), id="day"),
+    ],
+)
+def test_advance_moves_by(seconds: float, expected: timedelta) -> None:
+    """The clock moves by just as many seconds, to the microsecond."""
+    clock = Clock()
+
+    clock.advance(seconds)
+
+    assert clock.now - START == expected
+
+
+def test_small_steps_add_up() -> None:
+    """Many small steps come out where one large step does."""
+    clock = Clock()
+
+    for _ in range(1000):
+        clock.advance(0.001)
+
+    assert clock.now == START + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("seconds", [-1, -0.001, nan, inf, -inf])
+def test_clock_does_not_advance_by(seconds: float) -> None:
+    """Time that goes back, never ends or is no number is refused; nothing moves."""
+    clock = Clock()
+
+    assert refused(clock.advance, seconds) == [
+        f"the clock cannot advance by `{seconds}` seconds"
+    ]
+    assert clock.now == START
+
+
+def test_start_needs_a_time_zone() -> None:
+    """A start that could mean any hour is refused."""
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001  # what is refused
+
+    assert refused(Clock, naive) == [
+        "clock start `2026-01-01 00:00:00` has no time zone"
+    ]
+
+
+def test_start_in_another_zone_is_shown_in_utc() -> None:
+    """The clock counts from the moment meant and speaks UTC."""
+    clock = Clock(datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))))
+
+    assert repr(clock) == "Clock(2026-01-01T00:00:00+00:00)"
+    assert clock.microseconds == 1_767_225_600_000_000
