@@ -495,23 +495,24 @@ class LatticeNetwork:
             return self._apps[key]
 
     def _record(self, exchange: Exchange) -> None:
-        state = exchange.decision.state
-        if state.logged and (entry := exchange.log_entry) is not None:
+        logged = exchange.decision.state.logged
+        # A stream may end after the network was closed, and its files with it.
+        if logged and self._plane.state is not None:
             for arn in _logged_arns(exchange):
-                for path in state.logged.get(arn, ()):
-                    self._destination(path).write(entry)
+                for path in logged.get(arn, ()):
+                    self._write(path, exchange)
         if (
             self._hook is not None
             and self._hook.pytest_lattice_exchange.get_hookimpls()
         ):
             self._hook.pytest_lattice_exchange(network=self, exchange=exchange)
 
-    def _destination(self, path: Path) -> FileDestination:
-        from pytest_lattice.logs.subscriptions import (
-            FileDestination,
-        )
+    def _write(self, path: Path, exchange: Exchange) -> None:
+        from pytest_lattice.logs.subscriptions import FileDestination
 
-        return self._destinations.setdefault(path, FileDestination(path))
+        entry = exchange.log_entry
+        if entry is not None:
+            self._destinations.setdefault(path, FileDestination(path)).write(entry)
 
     # ---- end ----------------------------------------------------------------
 

@@ -23,7 +23,7 @@ __tracebackhide__ = HIDE
 #: How many entries a failure shows.
 _SHOWN = 5
 #: How many kinds of differences are compared letter by letter.
-_COMPARED = 200
+_COMPARED = 2000
 
 _KEPT = "raise `history` of the network, or pass list(access_log) for what is kept"
 _WANTED = "a network, its access_log, a response of its client, an exchange, or several"
@@ -50,7 +50,7 @@ def assert_logged(x: object, /, *, count: int | None = None, **fields: object) -
         if name not in KEYS:
             raise unknown("access log field", name, KEYS)
     if count is not None and (type(count) is not int or count < 0):
-        advice = "a count is a whole number; without it, at least one entry is wanted"
+        advice = "a count is a whole number; without it, one entry or more will do"
         raise advised(f"count `{count!r}` counts nothing", advice)
     if (failure := _failure(_read(x), count, fields)) is not None:
         raise LatticeAssertionError(failure)

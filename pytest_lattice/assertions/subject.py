@@ -28,6 +28,7 @@ from pytest_lattice.errors import (
 )
 from pytest_lattice.model.outcome import Unreachable, Unroutable
 from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.model.value import given
 
 if TYPE_CHECKING:
     from pytest_lattice.model.target_group import TargetGroup
@@ -76,7 +77,7 @@ class Subject:
         if isinstance(outcome, Unroutable):
             return outcome.reason
         if isinstance(outcome, Unreachable):
-            return f"{outcome.reason}: {outcome.error}"
+            return f"{outcome.error}: {outcome.reason}"
         return ""
 
     def explain(self) -> str:
@@ -213,12 +214,9 @@ def find_target_group(decision: Decision, name: str) -> TargetGroup:
 
 
 def rule_label(state: RuleState) -> str:
-    """Name a rule as explanations do, such as ``rule 10 `admin` ``."""
-    rule = state.rule
-    if rule is None:
-        return "the default rule"
-    named = "" if rule.name == f"priority-{rule.priority}" else f" `{rule.name}`"
-    return f"rule {rule.priority}{named}"
+    """Name a rule, with its name if it was given one: ``rule 10 `admin` ``."""
+    named = f" `{state.rule.name}`" if state.rule and given(state.rule.name) else ""
+    return f"{state.label}{named}"
 
 
 def listener_label(decision: Decision) -> str:
@@ -240,3 +238,8 @@ def joined(parts: Iterable[str]) -> str:
     """Join words as a sentence does: ``a``, ``a and b``, ``a, b and c``."""
     *most, last = parts
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def plural(count: int, noun: str) -> str:
+    """Count things: ``1 request``, ``2 requests``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

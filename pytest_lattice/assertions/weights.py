@@ -26,6 +26,7 @@ from pytest_lattice.assertions.subject import (
     find_target_group,
     joined,
     place_label,
+    plural,
     rule_label,
     subjects,
 )
@@ -182,18 +183,10 @@ class _Split:
     @property
     def configured(self) -> dict[str, Fraction]:
         """The configured share by target group."""
-        # A group that stands alone gets everything, whatever its weight.
-        weights = dict.fromkeys(self.weights, 1) if self.is_whole else self.weights
-        total = sum(weights.values())
+        total = sum(self.weights.values())
         return {
-            name: Fraction(weights.get(name, 0), total) if total else Fraction(0)
-            for name in self.shares
+            name: Fraction(self.weights.get(name, 0), total) for name in self.shares
         }
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the rule forwards to one target group only."""
-        return len(self.weights) == 1
 
     @property
     def is_configured(self) -> bool:
@@ -236,7 +229,8 @@ def _not_one_split(found: list[Subject], claim: str) -> str | None:
     if isinstance(decision.outcome, FixedResponse):
         problem += f", a fixed response {decision.outcome.status_code}"
     elif decision.rule_state is not None:
-        problem += ", whose weights are all 0"
+        several = len(decision.weights) > 1
+        problem += f", whose {'weights are all' if several else 'weight is'} 0"
     return f"{claim}, {problem}\n\n{found[0].explain()}"
 
 
@@ -284,7 +278,7 @@ def _served_failure(
         for each in found
         if (drawn := each.decision.drawn) is not None and drawn.number is not None
     ]
-    if split.is_whole:
+    if len(split.weights) == 1:
         verdict = _whole_verdict(counts, split)
     elif len(numbers) == len(found):
         verdict = _deck_verdict(numbers, counts, split)
@@ -349,10 +343,10 @@ def _deck_verdict(
         return _Verdict(_went(counts), [law])
     if n < size:
         need = f"a deck of them has {size} cards, so at least {size} are needed"
-        return _Verdict(f"but {_plural(n, 'request')} cannot show them: {need}", [])
+        return _Verdict(f"but {plural(n, 'request')} cannot show them: {need}", [])
     if missing := max(dealt) - min(dealt) + 1 - n:
         advice = "a deck is exact over requests in a row; pass all that the rule took"
-        problem = f"but {_plural(missing, 'request')} in between are not in the list"
+        problem = f"but {plural(missing, 'request')} in between are not in the list"
         return _Verdict(problem, [advice])
     if not split.is_configured:
         return _Verdict(f"which {n} requests fit by chance only", [law])
@@ -364,12 +358,12 @@ def _deck_law(deck: Mapping[str, int], sizes: list[int]) -> str:
     size, n = sum(deck.values()), sum(sizes)
     whole, parts = sizes.count(size), [each for each in sizes if each < size]
     cards = "+".join(map(str, deck.values()))
-    some = f"{_plural(sum(parts), 'card')} of"
+    some = f"{plural(sum(parts), 'card')} of"
     number = "another" if len(parts) == 1 else f"{len(parts)} others"
     if not whole:
-        dealt = f"{some} {_plural(len(parts), 'deck')} of {cards}"
+        dealt = f"{some} {plural(len(parts), 'deck')} of {cards}"
     else:
-        dealt = f"{_plural(whole, 'whole deck')} of {cards}"
+        dealt = f"{plural(whole, 'whole deck')} of {cards}"
         dealt += f" and {some} {number}" if parts else ""
     ranges = joined(
         _range(
@@ -379,11 +373,7 @@ def _deck_law(deck: Mapping[str, int], sizes: list[int]) -> str:
         for each in deck.values()
     )
     exactly = "" if parts else "exactly "
-    return f"under the deck, {_plural(n, 'request')} are {dealt}: {exactly}{ranges}"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"under the deck, {plural(n, 'request')} are {dealt}: {exactly}{ranges}"
 
 
 def _range(low: int, high: int) -> str:
@@ -411,10 +401,12 @@ def _random_verdict(
         f"a share off by {plan.detect:g} {miss}, from {needed} requests on",
     ]
     if p_value <= plan.false_alarm:
+        if split.is_configured:
+            notes.append("the configured weights are right; are these all requests?")
         return _Verdict(_went(counts), notes)
     if n < needed:
         need = f"at least {needed} are needed"
-        return _Verdict(f"but {_plural(n, 'request')} cannot show them: {need}", notes)
+        return _Verdict(f"but {plural(n, 'request')} cannot show them: {need}", notes)
     return None
 
 
@@ -481,7 +473,7 @@ def _unserved(found: list[Subject]) -> Iterator[str]:
         if not isinstance(each.decision.outcome, Forwarded)
     )
     for (status, reason), count in ended.items():
-        yield f"to {_plural(count, 'request')} the network answered {status}: {reason}"
+        yield f"to {plural(count, 'request')} the network answered {status}: {reason}"
 
 
 def _telling(
@@ -489,7 +481,8 @@ def _telling(
 ) -> tuple[int, Subject]:
     """Choose a request to explain: the first to the group that got most too many."""
     n = len(found)
-    most = max(counts, key=lambda name: counts[name] - n * split.shares[name])
+    served = [name for name in counts if counts[name]]
+    most = max(served, key=lambda name: counts[name] - n * split.shares[name])
     return next(
         (number, each)
         for number, each in enumerate(found, start=1)

@@ -84,9 +84,7 @@ class NetworkTransport:
         url = request.url
         scheme = url.scheme
         if scheme not in {"http", "https"}:
-            raise self._library.UnsupportedProtocol(
-                f"`{url}` is neither http nor https", request=request
-            )
+            raise self._unsupported(request)
         # As httpcore has it: `target` is the path as it shall be sent.
         target: bytes = request.extensions.get("target", url.raw_path)
         path, mark, query = target.decode("ascii").partition("?")
@@ -102,7 +100,7 @@ class NetworkTransport:
             headers = tuple([(k, host if k == "host" else v) for k, v in headers])
         secure = scheme == "https"
         if secure:
-            name = request.extensions.get("sni_hostname", name)
+            name = request.extensions.get("sni_hostname") or name
         version: HttpVersion = "HTTP/2" if self._http2 and secure else "HTTP/1.1"
         return LatticeRequest(
             method=request.method,
@@ -116,6 +114,17 @@ class NetworkTransport:
             http_version=version,
             source=self._source,
         )
+
+    def _unsupported(self, request: httpx.Request) -> Exception:
+        error: Exception = self._library.UnsupportedProtocol(
+            f"`{request.url}` is neither http nor https", request=request
+        )
+        if not request.url.scheme:
+            error.add_note(
+                "a relative URL needs the client of a service, "
+                'as client("my-service") gives it'
+            )
+        return error
 
     def _response(
         self, request: httpx.Request, reply: Reply | AsyncReply

@@ -71,8 +71,10 @@ class AccessLog(Sequence[AccessLogEntry]):
         if len(found) == 1:
             return found[0]
         wanted = ", ".join(f"{name}={value!r}" for name, value in fields.items())
-        count = f"{len(found)} of {len(self)} access log entries"
-        lines = [f"{count} have {wanted or 'any value'}, not one"]
+        lines = [f"the access log has {len(self)} entries, not one"]
+        if wanted:
+            count = f"{len(found)} of {len(self)} access log entries"
+            lines = [f"{count} have {wanted}, not one"]
         lines += [f"  {each!r}" for each in (found or self)[-_SHOWN:]]
         if self.dropped:
             lines.append(f"  ({self.dropped} older exchanges are no longer kept)")

@@ -1,7 +1,7 @@
 """The routing overview: what is declared, as text that a person reads.
 
 It shows every network with its VPCs and services, each rule in the order in which
-it is tried, and weights with their shares.
+it is tried, weights with their shares, and which services no client can reach.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pytest_lattice.routing.state import (
         GroupState,
         ListenerState,
-        NetworkState,
         RuleState,
         ServiceState,
         State,
@@ -37,19 +36,20 @@ def overview(state: State) -> str:
 
 
 def _lines(state: State) -> Iterator[str]:
-    networks: dict[str, NetworkState] = {}
     vpcs: dict[str, list[str]] = {}
     for vpc, network in state.networks.values():
-        networks[network.arn] = network
         vpcs.setdefault(network.arn, []).append(f"`{vpc.name}`")
-    for arn, network in networks.items():
-        logged = ", access log on" if arn in state.logged else ""
-        yield (
-            f"service network `{network.network.name}`, "
-            f"VPCs {', '.join(vpcs[arn])}{logged}"
-        )
+    shown: set[str] = set()
+    for network in state.service_networks:
+        logged = ", access log on" if network.arn in state.logged else ""
+        called = ", ".join(vpcs.get(network.arn, ["none"]))
+        yield f"service network `{network.network.name}`, VPCs {called}{logged}"
         for service in dict.fromkeys(network.services.values()):
+            shown.add(service.arn)
             yield from _service_lines(state, service)
+    for each in state.configuration.services:
+        if each.arn not in shown:
+            yield f"in no service network: service `{each.name}`"
 
 
 def _service_lines(state: State, service: ServiceState) -> Iterator[str]:

@@ -102,7 +102,10 @@ class State:
     """Everything a decision reads: the service network of each VPC."""
 
     configuration: Configuration
+    #: By the id of each VPC that is associated.
     networks: Mapping[str, tuple[Vpc, NetworkState]]
+    #: All of them, also those that no VPC is associated with.
+    service_networks: tuple[NetworkState, ...]
     #: Log files by the ARN of each resource whose access log is on.
     logged: Mapping[str, tuple[Path, ...]]
 
@@ -136,6 +139,7 @@ def compile_state(
     return State(
         configuration,
         {v.id: (v, networks[network.arn]) for network, v in configuration.vpc_pairs()},
+        tuple(networks.values()),
         _logged(configuration),
     )
 

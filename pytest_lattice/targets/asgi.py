@@ -79,7 +79,8 @@ class AsgiTarget:
         response, answer = exchange.answer()
         if answer is None:
             return TargetReply(response, stream)
-        stream.close()
+        if not exchange.finished:
+            stream.close()
         return TargetReply(response, answer)
 
     async def acall(
@@ -97,7 +98,8 @@ class AsgiTarget:
         response, answer = exchange.answer()
         if answer is None:
             return AsyncTargetReply(response, stream)
-        await stream.aclose()
+        if not exchange.finished:
+            await stream.aclose()
         return AsyncTargetReply(response, answer)
 
     def close(self) -> None:
@@ -108,9 +110,15 @@ class AsgiTarget:
         """
         for exchange in list(self._live):
             exchange.home.finish(exchange.disconnect)
+        errors = []
         while self._lifespans:
             home, lifespan = self._lifespans.popitem()
-            home.finish(lifespan.stop)
+            try:
+                home.finish(lifespan.stop)
+            except TargetError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _exchange(
         self, home: Home, request: TargetRequest, body: bytes | None
@@ -147,8 +155,9 @@ class AsgiTarget:
         """Give the app's lifespan on a home, begun there by its first request."""
         lifespan = self._lifespans.get(home)
         if lifespan is None:
-            for each in [each for each in self._lifespans if each.loop.is_closed()]:
-                del self._lifespans[each]
+            for each in list(self._lifespans):
+                if each.loop.is_closed():
+                    self._lifespans.pop(each, None)
             lifespan = self._lifespans[home] = _Lifespan(self._app, self._name)
             lifespan.begin(loop)
         return lifespan

@@ -33,6 +33,7 @@ from pytest_lattice.assertions.subject import (
     find_target_group,
     joined,
     place_label,
+    plural,
     subjects,
 )
 from pytest_lattice.clients import httpx as client
@@ -312,7 +313,7 @@ def test_task_is_refused() -> None:
         (f"{URL}/", None, ""),
         (f"{URL}/gone", 404, ""),
         (f"{URL}/empty", 503, "target group `empty` has no targets"),
-        (f"{URL}:81/", None, f"{NO_LISTENER}: connection refused"),
+        (f"{URL}:81/", None, f"connection refused: {NO_LISTENER}"),
     ],
 )
 def test_decision_has_the_status_of_the_network(
@@ -380,6 +381,15 @@ def test_unknown_target_group_is_refused(network: LatticeNetwork, url: str) -> N
 def test_words_are_joined(parts: list[str], text: str) -> None:
     """A list in a sentence has commas and one `and`."""
     assert joined(parts) == text
+
+
+def test_things_are_counted() -> None:
+    """One is one, and everything else is many."""
+    assert [plural(each, "deck") for each in (0, 1, 2)] == [
+        "0 decks",
+        "1 deck",
+        "2 decks",
+    ]
 
 
 # ---- what pytest shows ------------------------------------------------------

@@ -15,16 +15,46 @@ from pytest_lattice.model.access_log import (
 from tests.model.refusals import refused
 
 # AWS's keys in the order of two real entries, then those that only the page has.
-IN_AWSS_ORDER = """
-serviceNetworkArn resolvedUser listenerType authDeniedReason targetGroupArn
-sourceVpcArn destinationVpcId sourceIpPort listenerId targetIpPort failureReason
-serviceArn sourceVpcId startTime requestMethod requestPath protocol responseCode
-bytesReceived bytesSent duration userAgent hostHeader serverNameIndication
-requestToTargetDuration responseFromTargetDuration sslCipher tlsVersion
-callerPrincipal callerPrincipalOrgID callerX509IssuerOU callerX509SubjectCN
-callerX509SANNameCN callerX509SANDNS callerX509SANURI
-callerPrincipalTags grpcResponseCode requestId
-""".split()
+IN_AWSS_ORDER = [
+    "serviceNetworkArn",
+    "resolvedUser",
+    "listenerType",
+    "authDeniedReason",
+    "targetGroupArn",
+    "sourceVpcArn",
+    "destinationVpcId",
+    "sourceIpPort",
+    "listenerId",
+    "targetIpPort",
+    "failureReason",
+    "serviceArn",
+    "sourceVpcId",
+    "startTime",
+    "requestMethod",
+    "requestPath",
+    "protocol",
+    "responseCode",
+    "bytesReceived",
+    "bytesSent",
+    "duration",
+    "userAgent",
+    "hostHeader",
+    "serverNameIndication",
+    "requestToTargetDuration",
+    "responseFromTargetDuration",
+    "sslCipher",
+    "tlsVersion",
+    "callerPrincipal",
+    "callerPrincipalOrgID",
+    "callerX509IssuerOU",
+    "callerX509SubjectCN",
+    "callerX509SANNameCN",
+    "callerX509SANDNS",
+    "callerX509SANURI",
+    "callerPrincipalTags",
+    "grpcResponseCode",
+    "requestId",
+]
 
 ENTRY = AccessLogEntry(
     service_network_arn="arn:aws:vpc-lattice:us-west-2:1:servicenetwork/sn-1",
