@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.harness import Case, compare
 from bench.report import Goal, seconds
@@ -13,6 +13,7 @@ from pytest_lattice.draws import Deck
 if TYPE_CHECKING:
     from bench.harness import Effort
     from bench.report import Report
+    from pytest_lattice.decision.decide import Decision
 
 _RULES = 100
 
@@ -50,9 +51,10 @@ def run(report: Report, effort: Effort) -> None:
     report.duration("P9", explained)
 
 
-def _is_last(decision: Any) -> bool:
+def _is_last(decision: Decision) -> bool:
     return (
-        decision.rule.priority == _RULES
+        decision.rule is not None
+        and decision.rule.priority == _RULES
         and decision.target is not None
         and decision.drawn is not None
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.harness import Case, compare
 from bench.report import Goal, seconds
 from bench.scenes import (
+    Response,
     is_ok,
     is_ok_from_last,
     last_path,
@@ -53,7 +54,7 @@ def _rules(report: Report, effort: Effort) -> None:
             ],
             effort,
         )
-    report.ratio("P13", *figures.values(), Goal(1.1))
+    report.ratio("P13", figures.values(), Goal(1.1))
 
 
 def _setting_up(report: Report, effort: Effort) -> None:
@@ -80,9 +81,9 @@ def _setting_up(report: Report, effort: Effort) -> None:
         report.duration("P13", each, Goal(0.010, seconds))
 
 
-def _has_rules(made: Any) -> bool:
+def _has_rules(made: LatticeNetwork) -> bool:
     decision = made.decide("GET", f"https://my-service{last_path(1000)}")
-    return bool(decision.rule.priority == 1000)
+    return decision.rule is not None and decision.rule.priority == 1000
 
 
 def _history(report: Report, effort: Effort) -> None:
@@ -95,7 +96,7 @@ def _history(report: Report, effort: Effort) -> None:
         for _ in range(_LOGGED):
             full.get(last_path(100))
 
-        def is_ok_after_many(response: Any) -> bool:
+        def is_ok_after_many(response: Response) -> bool:
             return is_ok(response) and len(long.exchanges) == _LOGGED
 
         figures = compare(
@@ -113,4 +114,4 @@ def _history(report: Report, effort: Effort) -> None:
             ],
             effort,
         )
-    report.ratio("P13", *figures.values(), Goal(1.05))
+    report.ratio("P13", figures.values(), Goal(1.05))

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.harness import Case, compare
 from bench.report import Goal, Row, seconds, spread
-from bench.scenes import is_ok_from_last, last_path, prefix_rules, shop, wsgi_app
+from bench.scenes import (
+    Response,
+    is_ok_from_last,
+    last_path,
+    prefix_rules,
+    shop,
+    wsgi_app,
+)
 from pytest_lattice.network import LatticeNetwork
 
 if TYPE_CHECKING:
@@ -54,7 +61,7 @@ def run(report: Report, effort: Effort) -> None:
     report.remark("Envoy's 44 ms are quoted from the notes, not measured here")
 
 
-def _answer(resources: Sequence[Resource]) -> Any:
+def _answer(resources: Sequence[Resource]) -> Response:
     with LatticeNetwork() as lattice:
         lattice.add(*resources)
         with lattice.client("my-service") as client:

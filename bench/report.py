@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from bench.harness import Figures
 
@@ -38,8 +38,8 @@ def rate(value: float) -> str:
 
 
 def times(value: float) -> str:
-    """Write a ratio, such as ``1.13×``."""
-    return f"{_digits(value)}×"
+    """Write a ratio, such as ``1.13x``."""
+    return f"{_digits(value)}x"
 
 
 def mebibytes(value: float) -> str:
@@ -126,11 +126,11 @@ class Report:
     def ratio(
         self,
         goal_id: str,
-        ours: Figures,
-        peer: Figures,
+        pair: Iterable[Figures],
         goal: Goal | None = None,
     ) -> None:
-        """Add a row that is judged by our cost over the peer's."""
+        """Add a row that is judged by our cost over the peer's, in this order."""
+        ours, peer = pair
         ratio = ours.ratio(peer)
         self.rows.append(
             Row(
@@ -158,7 +158,9 @@ class Report:
     def __str__(self) -> str:
         """Write the table with its remarks."""
         table = [_HEAD, *(row.cells() for row in self.rows)]
-        widths = [max(len(row[column]) for row in table) for column in range(len(_HEAD))]
+        widths = [
+            max(len(row[column]) for row in table) for column in range(len(_HEAD))
+        ]
         rule = tuple("-" * width for width in widths)
         lines = [
             "  ".join(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_lattice.model.access_log import AccessLogSubscription
 from pytest_lattice.model.message import LatticeRequest, Source
@@ -18,29 +18,35 @@ from pytest_lattice.model.service import (
 )
 from pytest_lattice.model.service_network import Vpc
 from pytest_lattice.model.target_group import DEFAULT_VPC, TargetGroup
-from pytest_lattice.network import LatticeNetwork
+from pytest_lattice.network import HISTORY, LatticeNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
     from types import ModuleType
+
+    from _typeshed.wsgi import StartResponse
 
     from bench.report import Report
 
     Resource = TargetGroup | Service | AccessLogSubscription
+
+#: Of httpx or httpx2, whose classes are unrelated.
+Client: TypeAlias = Any
+Response: TypeAlias = Any
 
 BODY = b"ok"
 _HEADERS = [("content-type", "text/plain"), ("content-length", str(len(BODY)))]
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in _HEADERS]
 
 
-def wsgi_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def wsgi_app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Answer 200 and two bytes."""
     start_response("200 OK", _HEADERS)
     return [BODY]
 
 
 async def asgi_app(
-    scope: Any,
+    scope: MutableMapping[str, Any],
     receive: Callable[[], Awaitable[Any]],
     send: Callable[[Any], Awaitable[None]],
 ) -> None:
@@ -107,9 +113,11 @@ def shop(app: object, rules: Sequence[Rule]) -> tuple[Resource, ...]:
     )
 
 
-def network(app: object = wsgi_app, rules: int = 100, **options: Any) -> LatticeNetwork:
+def network(
+    app: object = wsgi_app, rules: int = 100, history: int = HISTORY
+) -> LatticeNetwork:
     """Make a service network with a shop in it."""
-    made = LatticeNetwork(**options)
+    made = LatticeNetwork(history=history)
     made.add(*shop(app, prefix_rules(rules)))
     return made
 
@@ -137,15 +145,15 @@ def request(path: str, *headers: tuple[str, str], host: str = "x") -> LatticeReq
     )
 
 
-def is_ok(response: Any) -> bool:
+def is_ok(response: Response) -> bool:
     """Judge a response of one of the apps."""
-    return response.status_code == 200 and response.content == BODY
+    return bool(response.status_code == 200 and response.content == BODY)
 
 
 def is_ok_from_last(rules: int) -> Callable[[Any], bool]:
     """Judge a response that came over the last rule and was logged."""
 
-    def judge(response: Any) -> bool:
+    def judge(response: Response) -> bool:
         exchange = response.extensions["pytest_lattice"]
         entry = exchange.log_entry
         return (

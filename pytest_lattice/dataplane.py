@@ -7,7 +7,7 @@ is shared.  What the network knows (state, draws, targets, history) is asked of 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from itertools import count
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -61,6 +61,10 @@ _BODIES = {
 _Chunks: TypeAlias = Any
 
 
+# The client's VPC, the listener's port and the chosen target.
+_HopKey: TypeAlias = "tuple[str, int, TargetState]"
+
+
 class _Flight(NamedTuple):
     """A request that is on its way."""
 
@@ -110,40 +114,41 @@ class DataPlane:
         self._clock = clock
         self._draw = draw
         self._id_prefix = id_prefix
-        self._requests = 0
+        # Counting is one step, so threads need no lock.
+        self._ids = count(1)
         # Reentrant: a stream may end while garbage is collected, anywhere.
         self._lock = RLock()
         self._app_of = app_of
         self._record = record
-        self._routes: dict[tuple[str, int, TargetState], tuple[Route, Headers]] = {}
+        self._hops: dict[_HopKey, tuple[AppTarget, Route, Headers]] = {}
 
     def use(self, state: State | None) -> None:
         """Decide on another state from now on; requests in flight keep theirs."""
         self.state = state
-        self._routes = {}
+        self._hops = {}
 
     def handle(self, request: LatticeRequest, body: bytes | Iterable[bytes]) -> Reply:
         """Answer a request, blocking the calling thread."""
         flight = self._start(request)
-        count = _Counter(body, flight.decision.now)
+        received = _Counter(body, flight.decision.now)
         if flight.call is None or flight.app is None:
-            exchange, own = self._own_answer(flight, count)
+            exchange, own = self._own_answer(flight, received)
             return Reply(flight.decision, exchange, own)
         if not isinstance(body, bytes):
-            body = self._counted(body, count)
+            body = self._counted(body, received)
         try:
             reply = flight.app.call(flight.call, body)
         except BaseException as error:
-            self._failed(flight, count, error)
+            self._failed(flight, received, error)
             raise
         if isinstance(reply.body, bytes):
-            exchange = self._exchange(flight, reply, count, len(reply.body))
+            exchange = self._exchange(flight, reply, received, len(reply.body))
             self._keep(exchange)
             return Reply(flight.decision, exchange, reply.body)
         return Reply(
             flight.decision,
-            self._exchange(flight, reply, count, 0),
-            _Body(reply.body, self._stream_end(flight, reply, count)),
+            self._exchange(flight, reply, received, 0),
+            _Body(reply.body, self._stream_end(flight, reply, received)),
         )
 
     async def ahandle(
@@ -151,58 +156,49 @@ class DataPlane:
     ) -> AsyncReply:
         """Answer a request without blocking the running event loop."""
         flight = self._start(request)
-        count = _Counter(body, flight.decision.now)
+        received = _Counter(body, flight.decision.now)
         if flight.call is None or flight.app is None:
-            exchange, own = self._own_answer(flight, count)
+            exchange, own = self._own_answer(flight, received)
             return AsyncReply(flight.decision, exchange, own)
         if not isinstance(body, bytes):
-            body = self._acounted(body, count)
+            body = self._acounted(body, received)
         try:
             answer = await flight.app.acall(flight.call, body)
         except BaseException as error:
-            self._failed(flight, count, error)
+            self._failed(flight, received, error)
             raise
         if isinstance(answer.body, bytes):
-            exchange = self._exchange(flight, answer, count, len(answer.body))
+            exchange = self._exchange(flight, answer, received, len(answer.body))
             self._keep(exchange)
             return AsyncReply(flight.decision, exchange, answer.body)
         return AsyncReply(
             flight.decision,
-            self._exchange(flight, answer, count, 0),
-            _Body(answer.body, self._stream_end(flight, answer, count)),
+            self._exchange(flight, answer, received, 0),
+            _Body(answer.body, self._stream_end(flight, answer, received)),
         )
 
     # ---- the shared steps ---------------------------------------------------
 
     def _start(self, request: LatticeRequest) -> _Flight:
-        now = self._clock.microseconds
-        # A decision draws several times and an id counts; threads take their turns.
-        with self._lock:
-            if self.state is None:
-                raise LatticeError("the network is closed")
-            decision = decide(self.state, request, now=now, draw=self._draw)
-            request_id = request_id_of(request.headers) or self._next_id()
+        state, now = self.state, self._clock.microseconds
+        if state is None:
+            raise LatticeError("the network is closed")
+        decision = decide(state, request, now=now, draw=self._draw)
+        request_id = request_id_of(request.headers)
+        if request_id is None:
+            request_id = f"{self._id_prefix}{next(self._ids):012x}"
         target = decision.target_state
-        group = decision.group_state
-        if target is None or group is None:
+        if target is None:
             return _Flight(decision, request_id, None, None)
-        app = self._app_of(group.group, target.target)
-        route, added = self._route(decision, target)
+        key = (request.source.vpc, request.port, target)
+        hop = self._hops.get(key)
+        if hop is None:
+            app = self._app_of(target.outcome.target_group, target.target)
+            hop = self._hops[key] = (app, *_route(decision, target))
+        app, route, added = hop
         headers = to_target(request.headers, added, request.source.address, request_id)
         call = TargetRequest(request, headers, route, request_id, now)
         return _Flight(decision, request_id, call, app)
-
-    def _next_id(self) -> str:
-        self._requests += 1
-        return f"{self._id_prefix}{self._requests:012x}"
-
-    def _route(self, decision: Decision, target: TargetState) -> tuple[Route, Headers]:
-        request = decision.request
-        key = (request.source.vpc, request.port, target)
-        known = self._routes.get(key)
-        if known is None:
-            known = self._routes[key] = _route(decision, target)
-        return known
 
     def _own_answer(
         self, flight: _Flight, received: _Counter
@@ -297,18 +293,18 @@ class DataPlane:
             )
         )
 
-    def _counted(self, body: Iterable[bytes], count: _Counter) -> Iterator[bytes]:
+    def _counted(self, body: Iterable[bytes], received: _Counter) -> Iterator[bytes]:
         for chunk in body:
-            count.size += len(chunk)
-            count.last = self._clock.microseconds
+            received.size += len(chunk)
+            received.last = self._clock.microseconds
             yield chunk
 
     async def _acounted(
-        self, body: AsyncIterable[bytes], count: _Counter
+        self, body: AsyncIterable[bytes], received: _Counter
     ) -> AsyncIterator[bytes]:
         async for chunk in body:
-            count.size += len(chunk)
-            count.last = self._clock.microseconds
+            received.size += len(chunk)
+            received.last = self._clock.microseconds
             yield chunk
 
     def _stream_end(
@@ -322,7 +318,7 @@ class DataPlane:
             later = max(began, received.last)
             exchange = self._exchange(flight, reply, received, sent, began=later)
             if failure_reason is not None:
-                exchange = replace(exchange, failure_reason=failure_reason)
+                exchange = exchange._replace(failure_reason=failure_reason)
             self._keep(exchange)
 
         return end

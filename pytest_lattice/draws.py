@@ -49,36 +49,47 @@ class Deck(_Turns):
             key: the ARN of the rule; with other weights it starts anew.
             weights: as declared.
         """
-        with self._lock:
-            hand = self._hands.get(key)
-            if hand is None or hand.weights is not weights:
+        hand = self._hands.get(key)
+        if hand is None or hand.weights != weights:
+            with self._lock:
+                hand = self._hands.get(key)
                 if hand is None or hand.weights != weights:
                     hand = _Hand(f"{self._seed}/{key}", weights)
                     self._hands[key] = hand
-                hand.weights = weights
-            return hand.draw()
+        return hand.draw()
 
 
 class _Hand:
     """The cards that one rule has left."""
 
-    __slots__ = ("_cards", "_deck", "_number", "_random", "weights")
+    __slots__ = ("_deck", "_left", "_lock", "_number", "_random", "weights")
 
     def __init__(self, seed: str, weights: tuple[int, ...]) -> None:
         self.weights = weights
         counts = cards(weights)
         self._deck = [index for index, n in enumerate(counts) for _ in range(n)]
         self._random = Random(seed)  # noqa: S311  # reproducible, not secret
-        self._cards: list[int] = []
+        self._lock = Lock()
+        self._left: list[Drawn] = []
         self._number = 0
 
     def draw(self) -> Drawn:
-        if not self._cards:
-            self._cards = self._deck.copy()
-            self._random.shuffle(self._cards)
-        number = self._number
-        self._number = number + 1
-        return Drawn(self._cards.pop(), number)
+        while True:
+            try:
+                return self._left.pop()  # one step, so threads need no lock
+            except IndexError:
+                self._deal()
+
+    def _deal(self) -> None:
+        with self._lock:
+            if self._left:
+                return
+            deck = self._deck.copy()
+            self._random.shuffle(deck)
+            first = self._number
+            self._number += len(deck)
+            drawn = [Drawn(card, first + n) for n, card in enumerate(reversed(deck))]
+            self._left.extend(reversed(drawn))
 
 
 class Dice(_Turns):

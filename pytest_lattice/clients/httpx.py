@@ -88,9 +88,7 @@ class NetworkTransport:
         # As httpcore has it: `target` is the path as it shall be sent.
         target: bytes = request.extensions.get("target", url.raw_path)
         path, mark, query = target.decode("ascii").partition("?")
-        headers = tuple(
-            [(_lower(k), v.decode("latin-1")) for k, v in request.headers.raw]
-        )
+        headers = tuple([_decoded(*pair) for pair in request.headers.raw])
         name = url.host
         host = next((value for key, value in headers if key == "host"), name)
         # A name without a dot is short, unless it is an IPv6 address.
@@ -136,7 +134,10 @@ class NetworkTransport:
         whole = isinstance(body, bytes)
         response: httpx.Response = self._library.Response(
             exchange.response.status,
-            headers=[_encoded(*pair) for pair in exchange.response.headers],
+            headers=[
+                (name.encode("latin-1"), value.encode("latin-1"))
+                for name, value in exchange.response.headers
+            ],
             stream=(
                 self._library.ByteStream(body) if whole else self._stream(body, request)
             ),
@@ -187,14 +188,9 @@ def _extensions(exchange: Exchange) -> dict[str, object]:
     return {"http_version": version, EXTENSION: exchange}
 
 
-@lru_cache(maxsize=1024)
-def _lower(name: bytes) -> str:
-    return name.decode("latin-1").lower()
-
-
 @lru_cache(maxsize=4096)
-def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
-    return name.encode("latin-1"), value.encode("latin-1")
+def _decoded(name: bytes, value: bytes) -> tuple[str, str]:
+    return name.decode("latin-1").lower(), value.decode("latin-1")
 
 
 @lru_cache(maxsize=4)

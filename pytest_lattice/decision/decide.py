@@ -6,8 +6,7 @@ the same state when somebody asks (`decision.trace`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
 from pytest_lattice.model.service import FixedResponse
@@ -43,8 +42,7 @@ _GOES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What happens to one request, and what it was decided on.
 
     Args:
@@ -162,17 +160,21 @@ def decide(state: State, request: LatticeRequest, *, now: int, draw: Draw) -> De
     rule = way.listener.table.find(request)  # type: ignore[union-attr]  # no stop
     if isinstance(rule.action, FixedResponse):
         return Decision(state, request, now, rule.action, way, rule)
-    if not any(rule.weights):
+    if rule.weightless:
         return Decision(state, request, now, _weightless(rule), way, rule)
-    drawn: Drawn | None = None
-    group = rule.groups[0]
-    if len(rule.groups) > 1:
-        drawn = draw.share(rule.arn, rule.weights)
-        group = rule.groups[drawn.index]
-    stop = _mismatched_protocol(request, group) or _empty(group)
-    if stop is not None:
-        return Decision(state, request, now, stop, way, rule, drawn, group)
-    target = group.usable[draw.turn(group.arn) % len(group.usable)]
+    groups = rule.groups
+    drawn = draw.share(rule.arn, rule.weights) if len(groups) > 1 else None
+    group = groups[0] if drawn is None else groups[drawn.index]
+    # HTTP/1.1 to an HTTP1 group goes always, and is by far the most frequent.
+    if not group.is_http1 or request.http_version != "HTTP/1.1":
+        mismatched = _mismatched_protocol(request, group)
+        if mismatched is not None:
+            return Decision(state, request, now, mismatched, way, rule, drawn, group)
+    usable = group.usable
+    if not usable:
+        empty = _empty(group)
+        return Decision(state, request, now, empty, way, rule, drawn, group)
+    target = usable[draw.turn(group.arn) % len(usable)]
     outcome = target.outcome
     return Decision(state, request, now, outcome, way, rule, drawn, group, target)
 
@@ -201,9 +203,7 @@ def _weightless(rule: RuleState) -> Unroutable:
     return Unroutable(503, f"{weights} of {rule.label} is 0", "TargetConnectionError")
 
 
-def _empty(group: GroupState) -> Unroutable | None:
-    if group.usable:
-        return None
+def _empty(group: GroupState) -> Unroutable:
     # AWS is silent: 503, and no other group takes the share (facts Q12, Q13)
     if not group.targets:
         reason = f"target group `{group.group.name}` has no targets"

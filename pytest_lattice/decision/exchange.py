@@ -6,9 +6,8 @@ it, so that recording costs next to nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lattice.model.access_log import AccessLogEntry
 from pytest_lattice.model.outcome import Unreachable, Unroutable
@@ -22,8 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REASON_BYTES = len("HTTP/1.1 200 \r\n\r\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request through the service network, from first to last byte.
 
     Args:

@@ -2,20 +2,19 @@
 
 Edges translate into these values; headers are pairs of text (latin-1) in the
 order received, request names in lower case.  Bodies travel beside them, so that
-a history of a million requests holds no bodies.
+a history of a million requests holds no bodies.  They are named tuples, because one
+of each is made for every request and a frozen dataclass takes five times as long.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 HttpVersion: TypeAlias = Literal["HTTP/1.1", "HTTP/2"]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a request comes from.
 
     Args:
@@ -30,8 +29,7 @@ class Source:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class LatticeRequest:
+class LatticeRequest(NamedTuple):
     """A request as it enters the service network.
 
     Args:
@@ -76,8 +74,7 @@ class LatticeRequest:
         return tuple(value for each, value in self.headers if each == name)
 
 
-@dataclass(frozen=True, slots=True)
-class LatticeResponse:
+class LatticeResponse(NamedTuple):
     """The head of a response.
 
     Args:

@@ -50,6 +50,7 @@ class GroupState:
     vpc_id: str
     targets: tuple[TargetState, ...]
     usable: tuple[TargetState, ...]
+    is_http1: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +62,7 @@ class RuleState:
     action: Action
     groups: tuple[GroupState, ...]
     weights: tuple[int, ...]
+    weightless: bool
 
     @property
     def label(self) -> str:
@@ -195,6 +197,8 @@ def _group_state(
         vpc_id=vpc.id if vpc else "-",
         targets=targets,
         usable=tuple(targets[position] for position in serving),
+        # A Lambda function is called as HTTP1.
+        is_http1=group.protocol_version in {None, "HTTP1"},
     )
 
 
@@ -222,9 +226,10 @@ def _service_state(
         action = listener.default if rule is None else rule.action
         arn = service.rule_arn(listener, rule)
         if isinstance(action, FixedResponse):
-            return RuleState(rule, arn, action, (), ())
+            return RuleState(rule, arn, action, (), (), weightless=False)
+        weights = tuple(action.weights.values())
         return RuleState(
-            rule, arn, action, _groups(action), tuple(action.weights.values())
+            rule, arn, action, _groups(action), weights, weightless=not any(weights)
         )
 
     def _groups(action: Forward) -> tuple[GroupState, ...]:

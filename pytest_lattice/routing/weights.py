@@ -7,13 +7,11 @@ business of whoever draws; nothing here is random.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import gcd
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(NamedTuple):
     """One draw of a target group.
 
     Args:
@@ -22,7 +20,7 @@ class Drawn:
             where draws are honestly random.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # the field, not tuple.index
     number: int | None
 
 

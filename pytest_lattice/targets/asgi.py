@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from pytest_lattice.errors import TargetError
-from pytest_lattice.targets.asgi_exchange import Exchange, end_task
+from pytest_lattice.targets.asgi_exchange import App, Exchange, end_task
 from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ class AsgiTarget:
     def __init__(
         self, app: AsgiApp, loop: AppLoop, *, raise_exceptions: bool = True
     ) -> None:
-        self._app = app
-        self._name: str = getattr(app, "__name__", type(app).__name__)
+        name = getattr(app, "__name__", type(app).__name__)
+        self._asgi_app = app
+        self._app = App(name, self._call_app, raise_exceptions)
         self._apps = loop
-        self._raise_exceptions = raise_exceptions
         self._lifespans: dict[Home, _Lifespan] = {}
         self._live: set[Exchange] = set()
 
@@ -70,10 +70,10 @@ class AsgiTarget:
         """
         home = self._apps.home_for_blocking_call()
         if isinstance(body, bytes):
-            exchange = self._exchange(home, request, body)
+            exchange = Exchange(self._app, home, request, body)
             stream = _Stream(exchange, None)
         else:
-            exchange = self._exchange(home, request, None)
+            exchange = Exchange(self._app, home, request, None)
             stream = _Stream(exchange, iter(body))
         stream.advance(exchange.begin)
         response, answer = exchange.answer()
@@ -89,10 +89,10 @@ class AsgiTarget:
         """Answer without blocking the running event loop; see `call`."""
         home = self._apps.home_for_async_call()
         if isinstance(body, bytes):
-            exchange = self._exchange(home, request, body)
+            exchange = Exchange(self._app, home, request, body)
             stream = _AsyncStream(exchange, None)
         else:
-            exchange = self._exchange(home, request, None)
+            exchange = Exchange(self._app, home, request, None)
             stream = _AsyncStream(exchange, aiter(body))
         await stream.advance(exchange.begin)
         response, answer = exchange.answer()
@@ -120,46 +120,33 @@ class AsgiTarget:
         if errors:
             raise errors[0]
 
-    def _exchange(
-        self, home: Home, request: TargetRequest, body: bytes | None
-    ) -> Exchange:
-        return Exchange(
-            home,
-            partial(self._call_app, request),
-            name=self._name,
-            body=body,
-            is_head=request.request.method == "HEAD",
-            raise_exceptions=self._raise_exceptions,
-        )
-
-    async def _call_app(
-        self, request: TargetRequest, exchange: Exchange, loop: Loop
-    ) -> None:
+    async def _call_app(self, exchange: Exchange) -> None:
         """Call the app, started before; this runs as the exchange's task."""
         self._live.add(exchange)
         try:
-            lifespan = self._lifespan_on(exchange.home, loop)
+            lifespan = self._lifespan_on(exchange.home)
             if not lifespan.is_up:
-                exchange.raise_exceptions = True
+                exchange.starting = True
                 await lifespan.startup()
-                exchange.raise_exceptions = self._raise_exceptions
-            scope = _scope(request, lifespan.state)
-            await self._app(scope, exchange.receive, exchange.send)
+                exchange.starting = False
+            scope = _scope(exchange.request, lifespan.state)
+            await self._asgi_app(scope, exchange.receive, exchange.send)
         except Exception as error:
-            _add_note(error, request)
+            _add_note(error, exchange.request)
             raise
         finally:
             self._live.discard(exchange)
 
-    def _lifespan_on(self, home: Home, loop: Loop) -> _Lifespan:
+    def _lifespan_on(self, home: Home) -> _Lifespan:
         """Give the app's lifespan on a home, begun there by its first request."""
         lifespan = self._lifespans.get(home)
         if lifespan is None:
             for each in list(self._lifespans):
                 if each.loop.is_closed():
                     self._lifespans.pop(each, None)
-            lifespan = self._lifespans[home] = _Lifespan(self._app, self._name)
-            lifespan.begin(loop)
+            lifespan = _Lifespan(self._asgi_app, self._app.name)
+            lifespan.begin(home.loop)
+            self._lifespans[home] = lifespan
         return lifespan
 
 

@@ -12,6 +12,7 @@ ASGI: asgi.readthedocs.io/en/latest/specs/www.html
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import BlockingCallError, TargetError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
     from typing import TypeAlias
 
+    from pytest_lattice.targets.base import TargetRequest
     from pytest_lattice.targets.loop import Home
 
     Loop: TypeAlias = asyncio.AbstractEventLoop
@@ -44,6 +46,21 @@ _SERVER_ERROR = LatticeResponse(
 _GRACE_TURNS = 100
 
 
+@dataclass(frozen=True, slots=True)
+class App:
+    """What exchanges need to know of the app.
+
+    Args:
+        name: its name, for messages.
+        call: calls it with an exchange's `receive` and `send`.
+        raise_exceptions: whether the caller gets what it raises.
+    """
+
+    name: str
+    call: Callable[[Exchange], Awaitable[None]]
+    raise_exceptions: bool
+
+
 class Exchange:
     """One request and its response, between the app's task and the caller.
 
@@ -51,12 +68,10 @@ class Exchange:
     done; the app can write again only after the next one began.
 
     Args:
+        app: who answers.
         home: where the app runs.
-        call_app: calls the app with this exchange's `receive` and `send`.
-        name: the app's name, for messages.
-        body: the request's body, or None where the caller has it in chunks.
-        is_head: whether the method is HEAD.
-        raise_exceptions: whether the caller gets what the app raises.
+        request: the request's head.
+        body: its body, or None where the caller has it in chunks.
     """
 
     started = False  # the app sent the head
@@ -64,6 +79,7 @@ class Exchange:
     complete = False  # the app sent the last of the body
     finished = False  # the app returned or raised
     wants_body = False  # the app waits for a chunk of the request's body
+    starting = False  # the app's lifespan begins: what it raises always goes through
     gone = False  # the caller closed the response
     head = _SERVER_ERROR
     chunk: bytes | None = None
@@ -74,20 +90,11 @@ class Exchange:
     _arrived: asyncio.Event | None = None
 
     def __init__(
-        self,
-        home: Home,
-        call_app: Callable[[Exchange, Loop], Awaitable[None]],
-        *,
-        name: str,
-        body: bytes | None,
-        is_head: bool,
-        raise_exceptions: bool,
+        self, app: App, home: Home, request: TargetRequest, body: bytes | None
     ) -> None:
         self.home = home
-        self.raise_exceptions = raise_exceptions
-        self._call_app = call_app
-        self._name = name
-        self._is_head = is_head
+        self.request = request
+        self._app = app
         self._expects_body = body is None
         self._inbox = [] if body is None else [_body_message(body)]
 
@@ -96,7 +103,7 @@ class Exchange:
     def begin(self, loop: Loop) -> asyncio.Future[None]:
         """Call the app."""
         self._news = news = loop.create_future()
-        self._task = _spawn(loop, self._run(loop))
+        self._task = _spawn(loop, self._run())
         return news
 
     def feed(self, chunk: bytes | None, loop: Loop) -> asyncio.Future[None]:
@@ -154,9 +161,11 @@ class Exchange:
             return None
         if raises:
             raise failure
-        raise TargetError(
-            f"app `{self._name}` failed before its response was complete"
-        ) from failure
+        raise self._error("failed before its response was complete") from failure
+
+    @property
+    def _is_head(self) -> bool:
+        return self.request.request.method == "HEAD"
 
     @property
     def _without_body(self) -> bool:
@@ -167,7 +176,8 @@ class Exchange:
         # An interrupt is for whoever drives the loop, and a call that would wait for
         # itself is the test's mistake, whatever the setting.
         return (
-            self.raise_exceptions
+            self._app.raise_exceptions
+            or self.starting
             or isinstance(self.failure, BlockingCallError)
             or not isinstance(self.failure, Exception)
         )
@@ -192,7 +202,7 @@ class Exchange:
             ConnectionResetError: the client has gone.
             TargetError: the message is malformed or comes at the wrong time.
         """
-        kind = message["type"]
+        kind = message.get("type")
         if self.gone:
             await self._refuse()
         elif kind == "http.response.body" and self.started and not self.complete:
@@ -209,10 +219,10 @@ class Exchange:
         else:
             raise self._unexpected(kind)
 
-    async def _run(self, loop: Loop) -> None:
+    async def _run(self) -> None:
         """Run the app to its end and keep what it raised."""
         try:
-            await self._call_app(self, loop)
+            await self._app.call(self)
         except GeneratorExit:  # the loop was closed over the app, nobody waits
             raise
         except BaseException as error:  # noqa: BLE001 - raised where the caller is
@@ -263,9 +273,7 @@ class Exchange:
     def _as_bytes(self, body: object) -> bytes:
         if isinstance(body, bytearray | memoryview):
             return bytes(body)
-        raise TargetError(
-            f"app `{self._name}` sent a body of type `{type(body).__name__}`, not bytes"
-        )
+        raise self._error(f"sent a body of type `{type(body).__name__}`, not bytes")
 
     def _read_head(self, message: Message) -> LatticeResponse:
         try:
@@ -275,11 +283,9 @@ class Exchange:
                 for name, value in message.get("headers", ())
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise TargetError(
-                f"app `{self._name}` sent a malformed `http.response.start`"
-            ) from error
+            raise self._error("sent a malformed `http.response.start`") from error
         if not isinstance(status, int):
-            raise TargetError(f"app `{self._name}` sent status `{status}`, no integer")
+            raise self._error(f"sent status `{status}`, no integer")
         return LatticeResponse(int(status), headers)
 
     def _unexpected(self, kind: object) -> TargetError:
@@ -291,11 +297,12 @@ class Exchange:
             when = "after its response was complete"
         else:
             when = "twice"
-        return TargetError(f"app `{self._name}` sent `{kind}` {when}")
+        return self._error(f"sent `{kind}` {when}")
 
     def _ended_early(self) -> TargetError:
-        how = "before its response was complete" if self.started else "without one"
-        return TargetError(f"app `{self._name}` ended {how}")
+        if self.started:
+            return self._error("ended before its response was complete")
+        return self._error("ended without a response")
 
     def _not_cancelled(self, error: BaseException) -> BaseException:
         """Tell the app's being cancelled from the caller's, for whom it is an error."""
@@ -303,9 +310,12 @@ class Exchange:
 
         if not isinstance(error, asyncio.CancelledError):
             return error
-        failure = TargetError(f"app `{self._name}` was cancelled before it was done")
+        failure = self._error("was cancelled before it was done")
         failure.__cause__ = error
         return failure
+
+    def _error(self, what: str) -> TargetError:
+        return TargetError(f"app `{self._app.name}` {what}")
 
     async def _something_arrives(self) -> None:
         """Wait for a chunk, or for the end of the response or of the connection."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from pytest_lattice.model.message import Headers, LatticeRequest, LatticeResponse
@@ -22,7 +22,7 @@ ResponseBody: TypeAlias = bytes | Iterator[bytes]
 AsyncResponseBody: TypeAlias = bytes | AsyncIterator[bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """The way a request took, which is the same for many requests.
 
@@ -45,8 +45,7 @@ class Route:
     source_vpc_arn: str
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRequest:
+class TargetRequest(NamedTuple):
     """A request on its last hop.
 
     Args:
@@ -65,8 +64,7 @@ class TargetRequest:
     time_epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class TargetReply:
+class TargetReply(NamedTuple):
     """What a target answered to `AppTarget.call`.
 
     Args:
@@ -83,8 +81,7 @@ class TargetReply:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AsyncTargetReply:
+class AsyncTargetReply(NamedTuple):
     """What a target answered to `AppTarget.acall`; see `TargetReply`."""
 
     response: LatticeResponse

@@ -35,7 +35,7 @@ from pytest_lattice.errors import BlockingCallError, LatticeError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
     from typing import Any
 
     T = TypeVar("T")
@@ -187,14 +187,14 @@ class Home:
             with self._lock:
                 self._pass_on()
 
-    async def arun(self, start: Start[T]) -> T:
+    def arun(self, start: Start[T]) -> Awaitable[T]:
         """Run work to its end without blocking the caller; see `run`."""
         here = _running_loop()
         if here is self.loop:
-            return await start(here)
+            return start(here)
         if here is None:
-            return await self._from_trio(start)
-        return await self._from_another_loop(start)
+            return self._from_trio(start)
+        return self._from_another_loop(start)
 
     def finish(self, start: Start[T]) -> None:
         """Run last work, and wait for it where waiting is possible.

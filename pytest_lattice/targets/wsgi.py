@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
     from wsgiref.types import WSGIApplication
 
+    from pytest_lattice.model.message import Headers
     from pytest_lattice.targets.base import (
         AsyncRequestBody,
         RequestBody,
@@ -73,6 +74,7 @@ class WsgiTarget:
         self._app = app
         self._name: str = getattr(app, "__name__", type(app).__name__)
         self._raise_exceptions = raise_exceptions
+        self._constants: dict[Route, dict[str, Any]] = {}
 
     def call(self, request: TargetRequest, body: RequestBody) -> TargetReply:
         """Answer in the calling thread.
@@ -83,7 +85,7 @@ class WsgiTarget:
         """
         response = _Response(self._name)
         try:
-            environ = _environ(request, body)
+            environ = self._environ(request, body)
             answer = self._read(self._app(environ, response.start), request, response)
         except Exception as error:
             _add_note(error, request.route)
@@ -109,6 +111,29 @@ class WsgiTarget:
 
     def close(self) -> None:
         """Do nothing: a WSGI app has no end."""
+
+    def _environ(self, request: TargetRequest, body: RequestBody) -> dict[str, Any]:
+        """Describe the request as an app server beside the target would."""
+        route, head = request.route, request.request
+        constants = self._constants.get(route)
+        if constants is None:
+            constants = self._constants[route] = _constants(route)
+        environ = constants.copy()
+        environ["REQUEST_METHOD"] = head.method
+        # Bytes travel as latin-1 text, whatever they mean.
+        environ["PATH_INFO"] = unquote(head.path, "latin-1")
+        environ["QUERY_STRING"] = head.query or ""
+        environ["wsgi.errors"] = sys.stderr
+        environ["wsgi.input"] = (
+            io.BytesIO(body)
+            if isinstance(body, bytes)
+            else io.BufferedReader(_ChunkReader(body))
+        )
+        _add_headers(environ, request.headers)
+        host = environ.get("HTTP_HOST") or f"{route.address}:{route.target.port}"
+        server = _server(host, environ["wsgi.url_scheme"])
+        environ["SERVER_NAME"], environ["SERVER_PORT"] = server
+        return environ
 
     def _read(
         self, answer: Iterable[bytes], request: TargetRequest, response: _Response
@@ -329,44 +354,31 @@ class _ChunkReader(io.RawIOBase):
         return count
 
 
-def _environ(request: TargetRequest, body: RequestBody) -> dict[str, Any]:
-    """Describe the request as an app server beside the target would."""
-    head = request.request
-    route = request.route
+def _constants(route: Route) -> dict[str, Any]:
+    """Build what is the same for every request on one way."""
     group = route.target_group
-    scheme = "http" if group.protocol == "HTTP" else "https"
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": head.method,
+    return {
         "SCRIPT_NAME": "",
-        # Bytes travel as latin-1 text, whatever they mean.
-        "PATH_INFO": unquote(head.path, "latin-1"),
-        "QUERY_STRING": head.query or "",
         "REMOTE_ADDR": _LATTICE_IPV6 if ":" in route.address else _LATTICE_IPV4,
         "SERVER_PROTOCOL": _PROTOCOLS.get(group.protocol_version or "", "HTTP/1.1"),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scheme,
-        "wsgi.input": (
-            io.BytesIO(body)
-            if isinstance(body, bytes)
-            else io.BufferedReader(_ChunkReader(body))
-        ),
+        "wsgi.url_scheme": "http" if group.protocol == "HTTP" else "https",
         # A body without a length ends where the file does.
         "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    for name, value in request.headers:
+
+
+def _add_headers(environ: dict[str, Any], headers: Headers) -> None:
+    for name, value in headers:
         key = _environ_key(name)
         if key not in environ:
             environ[key] = value
         elif key:
             environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
     environ.pop("", None)
-    host = environ.get("HTTP_HOST") or f"{route.address}:{route.target.port}"
-    environ["SERVER_NAME"], environ["SERVER_PORT"] = _server(host, scheme)
-    return environ
 
 
 @lru_cache(maxsize=1024)

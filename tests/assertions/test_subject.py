@@ -32,6 +32,7 @@ from pytest_lattice.assertions.subject import (
     Subject,
     find_target_group,
     joined,
+    listener_label,
     place_label,
     plural,
     subjects,
@@ -353,6 +354,14 @@ def test_explanation_is_that_of_what_is_known(network: LatticeNetwork) -> None:
 def test_place_is_named(network: LatticeNetwork, url: str, label: str) -> None:
     """A rule is named by priority and own name, with listener and service."""
     assert place_label(network.decide("GET", url)) == label
+
+
+def test_listener_is_named(network: LatticeNetwork) -> None:
+    """A listener is named with its service, if the request came to one."""
+    label = listener_label(network.decide("GET", f"{URL}/"))
+
+    assert label == "listener `http-80` of service `shop`"
+    assert listener_label(network.decide("GET", f"{URL}:81/")) == "no listener"
 
 
 def test_target_group_is_found(network: LatticeNetwork) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from dataclasses import dataclass
+from itertools import count, islice
 from math import gcd
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,10 +26,12 @@ from pytest_lattice import (
     TargetGroup,
     assert_weights,
 )
+from pytest_lattice.decision.decide import decide
 from pytest_lattice.model.message import LatticeResponse
+from pytest_lattice.routing.weights import Drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 URL = "http://shop.example"
 GROUPS = ("blue", "green", "gray")
@@ -69,9 +72,41 @@ def decisions(network: LatticeNetwork, path: str = "/") -> Iterator[Decision]:
         yield network.decide("GET", URL + path)
 
 
-def ask(network: LatticeNetwork, count: int, path: str = "/") -> list[Decision]:
+def ask(network: LatticeNetwork, n: int, path: str = "/") -> list[Decision]:
     """Ask for some decisions."""
-    return [*islice(decisions(network, path), count)]
+    return [*islice(decisions(network, path), n)]
+
+
+@dataclass
+class Script:
+    """Draws that a test wrote down.
+
+    Attributes:
+        indexes: which target group is drawn next.
+        numbers: the numbers of the draws; empty for random draws.
+    """
+
+    indexes: Iterator[int]
+    numbers: Iterator[int]
+
+    def share(self, key: str, weights: tuple[int, ...]) -> Drawn:
+        """Give the next target group."""
+        return Drawn(next(self.indexes), next(self.numbers, None))
+
+    def turn(self, key: str) -> int:
+        """Give the first target."""
+        return 0
+
+
+def play(
+    network: LatticeNetwork, indexes: Iterable[int], numbers: Iterable[int] = ()
+) -> list[Decision]:
+    """Make the decisions to which given draws lead."""
+    indexes = list(indexes)
+    question = network.decide("GET", f"{URL}/")
+    script = Script(iter(indexes), iter(numbers))
+    state, request, now = question.state, question.request, question.now
+    return [decide(state, request, now=now, draw=script) for _ in indexes]
 
 
 def exchanged(decision: Decision, status: int = 200) -> Exchange:
@@ -395,10 +430,17 @@ request 1 of 2, which came to `green`:
 
 def test_too_few_requests_for_a_deck() -> None:
     """Fewer requests than a deck has cards cannot show its weights."""
-    found = ask(build(), 2)
+    found = play(build(), [1, 0], count())
 
     assert failure(found, EXPECTED) == TOO_FEW.format(found[0].explain())
     assert "but 1 request cannot show them" in failure(exchanged(found[0]), EXPECTED)
+
+
+def test_expected_shares_that_no_weights_have() -> None:
+    """A share that is finer than any weights is taken at its word."""
+    text = failure(ask(build(), 300), {"blue": 0.66665, "green": 0.33335})
+
+    assert "a deck of them has 20000 cards" in text
 
 
 BY_CHANCE = """\
@@ -412,15 +454,15 @@ expected weights `blue` 20 and `green` 10, which 3 requests fit by chance only
   the cause is the configuration: the default rule of listener `http-80` of service \
 `shop` has `blue` 1 and `green` 1
 
-"""
+request 1 of 3, which came to `blue`:
+{}"""
 
 
 def test_counts_that_fit_by_chance() -> None:
     """A small sample of other weights does not pass where it looks right."""
-    samples = (ask(build({"blue": 1, "green": 1}, seed=str(n)), 3) for n in range(9))
-    texts = [failure(sample, EXPECTED) for sample in samples]
+    found = play(build({"blue": 1, "green": 1}), [0, 1, 0], count())
 
-    assert any(text.startswith(BY_CHANCE) for text in texts)
+    assert failure(found, EXPECTED) == BY_CHANCE.format(found[0].explain())
 
 
 REPEATED = """\
@@ -484,6 +526,22 @@ def test_weights_that_were_changed() -> None:
     found = [*ask(build(), 3), *ask(build({"blue": 90, "green": 10}), 10)]
 
     assert failure(found, EXPECTED) == CHANGED.format(found[0].explain())
+
+
+def test_rule_that_no_longer_forwards() -> None:
+    """A rule that forwarded only for a while is said to have changed."""
+    network = LatticeNetwork()
+    default = FixedResponse(404)
+    network.add(
+        Service(
+            "shop",
+            custom_domain_name="shop.example",
+            listeners=[Listener("HTTP", default=default)],
+        )
+    )
+    found = [*ask(build(), 3), *ask(network, 1)]
+
+    assert "\n  1  no target group\n" in failure(found, EXPECTED)
 
 
 def test_requests_of_several_rules() -> None:
@@ -556,6 +614,14 @@ def test_requests_that_no_target_answered() -> None:
     assert failure(found, EXPECTED) == UNSERVED.format(number, unserved.explain())
 
 
+def test_status_of_an_app_is_not_mentioned() -> None:
+    """A 503 that an app answers is no sign of a target group without targets."""
+    found = [exchanged(each, 503) for each in ask(build(), 3)]
+
+    assert_weights(found, EXPECTED)
+    assert "the network answered" not in failure(found, {"blue": 1, "green": 2})
+
+
 # ---- under random draws: an exact test --------------------------------------
 
 CANARY_SPLIT = {"blue": 90, "green": 10}
@@ -585,7 +651,7 @@ but of 776 requests 604 went to `blue` and 172 to `green`
   the cause is the configuration: the default rule of listener `http-80` of service \
 `shop` has `blue` 80 and `green` 20
 
-request 3 of 776, which came to `green`:
+request 605 of 776, which came to `green`:
 {}"""
 TOO_FEW_AT_RANDOM = """\
 expected weights `blue` 90 and `green` 10, \
@@ -601,22 +667,20 @@ but 775 requests cannot show them: at least 776 are needed
 
 request 1 of 775, which came to `blue`:
 {}"""
-SELECTION = """\
-  the configured weights are right; are these all requests?
-"""
+SELECTION = "\n  the configured weights are right; are these all requests?\n"
 
 
 def test_random_split_that_is_refused() -> None:
     """Counts, accepted counts, p-value and both error rates are printed."""
-    found = ask(build({"blue": 80, "green": 20}, "random"), 776)
+    found = play(build({"blue": 80, "green": 20}), [0] * 604 + [1] * 172)
 
-    text = RANDOM.format(found[2].explain())
+    text = RANDOM.format(found[604].explain())
     assert failure(found, CANARY_SPLIT, detect=0.1) == text
 
 
 def test_too_few_requests_for_a_test() -> None:
     """A sample that could not tell a wrong split passes none."""
-    found = ask(build(CANARY_SPLIT, "random"), 775)
+    found = play(build(CANARY_SPLIT), [0] * 708 + [1] * 67)
 
     text = TOO_FEW_AT_RANDOM.format(found[0].explain())
     assert failure(found, CANARY_SPLIT, detect=0.1) == text
@@ -624,18 +688,14 @@ def test_too_few_requests_for_a_test() -> None:
 
 def test_small_sample_that_is_plainly_wrong() -> None:
     """Few requests do to refuse a split, though not to confirm one."""
-    found = ask(build({"blue": 1, "green": 1}, "random"), 100)
+    found = play(build(CANARY_SPLIT), [0, 1] * 50)
 
-    assert "but of 100 requests" in failure(found, CANARY_SPLIT)
+    assert "but of 100 requests 50 went" in failure(found, CANARY_SPLIT)
 
 
 def test_selected_requests() -> None:
     """Counts that no configuration explains are asked for their completeness."""
-    found = [
-        each
-        for each in ask(build(CANARY_SPLIT, "random"), 1000)
-        if each.target_group is not None and each.target_group.name == "blue"
-    ]
+    found = play(build(CANARY_SPLIT), [0] * 1000)
 
     assert SELECTION in failure(found, CANARY_SPLIT, detect=0.1)
 

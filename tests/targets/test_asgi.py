@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import contextvars
-import functools
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, NoReturn, cast
 
 import anyio
@@ -22,181 +21,29 @@ from starlette.routing import Route as StarletteRoute
 from pytest_lattice.errors import BlockingCallError, TargetError
 from pytest_lattice.model.target_group import TargetGroup
 from pytest_lattice.targets.asgi import AsgiTarget
-from pytest_lattice.targets.base import (
-    AsyncTargetReply,
-    RequestBody,
-    TargetReply,
-    TargetRequest,
-)
 from pytest_lattice.targets.loop import AppLoop
-from tests.targets.conftest import MakeRequest
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-MakeTarget = Callable[..., AsgiTarget]
-#: Calls a target with a request and a whole or chunked body, and reads the answer.
-Ask = Callable[..., tuple[int, bytes]]
+from tests.targets.conftest import (
+    Ask,
+    Endless,
+    MakeRequest,
+    MakeTarget,
+    Receive,
+    Scope,
+    Send,
+    awaiting,
+    blocking,
+    chunk,
+    echo,
+    every_caller,
+    hello,
+    http_only,
+    on_asyncio,
+    on_trio,
+    read_all,
+    start,
+)
 
 WHO: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
-
-
-@pytest.fixture
-def apps() -> Iterator[AppLoop]:
-    """Give the loop of a network, and close it."""
-    apps = AppLoop()
-    yield apps
-    apps.close()
-
-
-@pytest.fixture
-def make_target(apps: AppLoop) -> Iterator[MakeTarget]:
-    """Give the maker of targets that are closed before their loop is."""
-    with contextlib.ExitStack() as stack:
-
-        def make(app: object, *, raise_exceptions: bool = True) -> AsgiTarget:
-            target = AsgiTarget(
-                cast("Any", app), apps, raise_exceptions=raise_exceptions
-            )
-            return stack.enter_context(contextlib.closing(target))
-
-        yield make
-
-
-async def achunks(body: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Give a body in chunks, as an async client does."""
-    for chunk in body:
-        await anyio.sleep(0)
-        yield chunk
-
-
-async def read_all(reply: AsyncTargetReply) -> bytes:
-    """Read a body to its end."""
-    if isinstance(reply.body, bytes):
-        return reply.body
-    return b"".join([chunk async for chunk in reply.body])
-
-
-def blocking(
-    target: AsgiTarget, request: TargetRequest, body: RequestBody = b""
-) -> tuple[int, bytes]:
-    """Ask as a sync client does."""
-    reply = target.call(request, body)
-    whole = reply.body if isinstance(reply.body, bytes) else b"".join(reply.body)
-    return reply.response.status, whole
-
-
-async def awaiting(
-    target: AsgiTarget, request: TargetRequest, body: RequestBody = b""
-) -> tuple[int, bytes]:
-    """Ask as an async client does."""
-    whole = body if isinstance(body, bytes) else achunks(body)
-    reply = await target.acall(request, whole)
-    return reply.response.status, await read_all(reply)
-
-
-def on_asyncio(
-    target: AsgiTarget, request: TargetRequest, body: RequestBody = b""
-) -> tuple[int, bytes]:
-    """Ask from an asyncio test."""
-    return asyncio.run(awaiting(target, request, body))
-
-
-def on_another_loop(
-    target: AsgiTarget, request: TargetRequest, body: RequestBody = b""
-) -> tuple[int, bytes]:
-    """Ask from an asyncio test, after a sync one used the app."""
-    with contextlib.suppress(Exception):
-        blocking(target, request)
-    return asyncio.run(awaiting(target, request, body))
-
-
-def on_trio(
-    target: AsgiTarget, request: TargetRequest, body: RequestBody = b""
-) -> tuple[int, bytes]:
-    """Ask from a Trio test."""
-    return trio.run(awaiting, target, request, body)
-
-
-def beside_a_loop(
-    target: AsgiTarget, request: TargetRequest, body: RequestBody = b""
-) -> tuple[int, bytes]:
-    """Ask with a sync client from an async test."""
-
-    async def main() -> tuple[int, bytes]:
-        return blocking(target, request, body)
-
-    return asyncio.run(main())
-
-
-CALLERS = [blocking, on_asyncio, on_another_loop, on_trio, beside_a_loop]
-every_caller = pytest.mark.parametrize("ask", CALLERS, ids=lambda each: each.__name__)
-
-
-def http_only(app: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """Make an app that has no lifespan."""
-
-    @functools.wraps(app)
-    async def wrapped(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        assert scope["type"] == "http"
-        await app(scope, receive, send)
-
-    return wrapped
-
-
-async def start(send: Send, status: int = 200, *headers: tuple[bytes, bytes]) -> None:
-    """Send the head of a response."""
-    await send(
-        {"type": "http.response.start", "status": status, "headers": list(headers)}
-    )
-
-
-async def chunk(send: Send, body: bytes, *, more: bool = True) -> None:
-    """Send a chunk of a response."""
-    await send({"type": "http.response.body", "body": body, "more_body": more})
-
-
-@http_only
-async def hello(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer at once."""
-    await start(send, 200, (b"Content-Type", b"text/plain"))
-    await send({"type": "http.response.body", "body": b"hello"})
-
-
-@http_only
-async def echo(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer with the request's body, in upper case, each chunk as it comes."""
-    await start(send)
-    more = True
-    while more:
-        message = await receive()
-        assert message["type"] == "http.request"
-        more = message["more_body"]
-        await chunk(send, message["body"].upper())
-    await chunk(send, b"!", more=False)
-
-
-class Endless:
-    """An app that streams without end, and notes what happens to it."""
-
-    def __init__(self) -> None:
-        self.sent = 0
-        self.events: list[str] = []
-
-    async def __call__(
-        self, scope: dict[str, Any], receive: Receive, send: Send
-    ) -> None:
-        """Stream numbers."""
-        if scope["type"] == "lifespan":
-            raise NotImplementedError
-        await receive()
-        await start(send)
-        try:
-            while True:
-                self.sent += 1
-                await chunk(send, b"%d " % self.sent)
-        except BaseException as error:
-            self.events.append(type(error).__name__)
-            raise
 
 
 # Whole requests and answers.
@@ -228,7 +75,7 @@ def test_scope(make_target: MakeTarget, make_request: MakeRequest) -> None:
     scopes: list[dict[str, Any]] = []
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         scopes.append(scope)
         await hello(scope, receive, send)
 
@@ -284,7 +131,7 @@ def test_scope_follows_the_target_group(
     seen = []
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append((scope["scheme"], scope["http_version"], scope["query_string"]))
         await hello(scope, receive, send)
 
@@ -306,89 +153,13 @@ def test_ipv6_target_sees_an_ipv6_peer(
     seen = []
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append((scope["client"][0], scope["server"][0]))
         await hello(scope, receive, send)
 
     make_target(app).call(make_request(address="fd00::9"), b"")
 
     assert seen == [("fd00:ec2:80::a9fe:ab01", "fd00::9")]
-
-
-def test_response_headers_are_kept(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """Names keep their case, repeats stay, and bytes become latin-1 text."""
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await start(send, 201, (b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=\xf6"))
-        await chunk(send, b"", more=False)
-
-    reply = make_target(app).call(make_request(), b"")
-
-    assert reply.response.status == 201
-    assert reply.response.headers == (("Set-Cookie", "a=1"), ("Set-Cookie", "b=\xf6"))
-    assert reply.body == b""
-
-
-@pytest.mark.parametrize("body", [bytearray(b"hello"), memoryview(b"hello")])
-def test_body_may_be_any_bytes(
-    make_target: MakeTarget, make_request: MakeRequest, body: object
-) -> None:
-    """What is as good as bytes is taken as bytes, and headers may be left out."""
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200})
-        await send({"type": "http.response.body", "body": body})
-
-    reply = make_target(app).call(make_request(), b"")
-
-    assert (reply.response.headers, reply.body) == ((), b"hello")
-
-
-@pytest.mark.parametrize(
-    ("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)]
-)
-@pytest.mark.parametrize("more", [False, True])
-@pytest.mark.parametrize("ask", [blocking, on_asyncio])
-def test_body_that_must_not_be_is_dropped(
-    ask: Ask,
-    make_target: MakeTarget,
-    make_request: MakeRequest,
-    *,
-    method: str,
-    status: int,
-    more: bool,
-) -> None:
-    """HEAD, 204 and 304 have no body; the app may end as it likes all the same."""
-    ended = []
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await start(send, status, (b"content-length", b"6"))
-        await chunk(send, b"abc", more=more)
-        if more:
-            await chunk(send, b"def")
-            await chunk(send, b"ghi", more=False)
-        ended.append((await receive())["type"])
-        ended.append((await receive())["type"])
-
-    assert ask(make_target(app), make_request(method=method)) == (status, b"")
-    assert ended == ["http.request", "http.disconnect"]
-
-
-def test_endless_answer_to_head(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """An app that streams for ever is cancelled when only its head was wanted."""
-    app = Endless()
-
-    reply = make_target(app).call(make_request(method="HEAD"), b"")
-
-    assert (reply.response.status, reply.body) == (200, b"")
-    assert app.events == ["CancelledError"]
 
 
 # Bodies of requests.
@@ -412,38 +183,6 @@ def test_streamed_body(
     assert ask(make_target(echo), make_request(), body) == (200, b"ABCDEF!")
 
 
-def test_streamed_body_is_lazy(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """A chunk is taken from the client when the app wants it, and not before."""
-    taken = []
-
-    def body() -> Iterator[bytes]:
-        for each in (b"a", b"b", b"c"):
-            taken.append(each)
-            yield each
-
-    reply = make_target(echo).call(make_request(), body())
-    assert taken == [b"a"]
-    assert isinstance(reply.body, Iterator)
-    assert next(reply.body) == b"A"
-    assert taken == [b"a"]
-    assert next(reply.body) == b"B"
-    assert taken == [b"a", b"b"]
-    assert list(reply.body) == [b"C", b"!"]
-
-
-def test_body_that_is_not_read_is_not_taken(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """An app that answers without reading leaves the body where it is."""
-
-    def body() -> Iterator[bytes]:
-        yield pytest.fail("the app did not ask for it")
-
-    assert blocking(make_target(hello), make_request(), body()) == (200, b"hello")
-
-
 @every_caller
 def test_body_that_fails(
     ask: Ask, make_target: MakeTarget, make_request: MakeRequest
@@ -452,7 +191,7 @@ def test_body_that_fails(
     events = []
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         while message.get("more_body"):
             message = await receive()
@@ -480,41 +219,6 @@ def test_body_from_a_response(
     assert blocking(target, make_request(), first.body) == (200, b"AB!!")
 
 
-def test_receive_that_is_given_up(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """A chunk that arrives for a cancelled `receive` is there for the next one."""
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        given_up = asyncio.ensure_future(receive())
-        await asyncio.sleep(0)
-        given_up.cancel()
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body, more = body + message["body"], message["more_body"]
-        await start(send)
-        await chunk(send, body, more=False)
-
-    assert blocking(make_target(app), make_request(), [b"a", b"b"]) == (200, b"ab")
-
-
-def test_concurrent_receives(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """Two tasks that receive at once get one message each."""
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        first, second = await asyncio.gather(receive(), receive())
-        await start(send)
-        await chunk(send, first["body"] + second["body"], more=False)
-
-    assert blocking(make_target(app), make_request(), [b"a", b"b"]) == (200, b"ab")
-
-
 # Streamed answers.
 
 
@@ -525,84 +229,13 @@ def test_streamed_answer(
     """An answer in chunks is read to its end by every kind of caller."""
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await start(send, 203)
         for body in (b"a", b"", b"b"):
             await chunk(send, body)
         await chunk(send, b"", more=False)
 
     assert ask(make_target(app), make_request()) == (203, b"ab")
-
-
-def test_app_is_not_ahead_of_its_reader(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """`send` waits until the chunk was taken and the next one is asked for."""
-    app = Endless()
-    reply = make_target(app).call(make_request(), b"")
-    assert isinstance(reply.body, Iterator)
-
-    assert app.sent == 1
-    assert [next(reply.body), app.sent] == [b"1 ", 1]
-    assert [next(reply.body), app.sent] == [b"2 ", 2]
-
-
-def test_async_reader_is_not_overrun(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """Also on the caller's own loop the app waits for its reader."""
-    app = Endless()
-
-    async def main() -> None:
-        reply = await make_target(app).acall(make_request(), b"")
-        assert isinstance(reply.body, AsyncIterator)
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert app.sent == 1
-        assert await anext(reply.body) == b"1 "
-        assert await anext(reply.body) == b"2 "
-
-    asyncio.run(main())
-
-
-def test_head_can_be_flushed(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """An empty first chunk sends the head, as event streams do."""
-    go_on = []
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await start(send, 203)
-        await chunk(send, b"")
-        while not go_on:
-            await asyncio.sleep(0)
-        await chunk(send, b"event", more=False)
-
-    reply = make_target(app).call(make_request(), b"")
-    assert reply.response.status == 203
-    go_on.append(True)
-    assert isinstance(reply.body, Iterator)
-    assert list(reply.body) == [b"event"]
-    assert list(reply.body) == []
-
-
-def test_end_of_the_stream_is_the_end_of_the_app(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """What an app does after its last chunk is done when the body is read."""
-    done = []
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await start(send)
-        await chunk(send, b"a")
-        await chunk(send, b"b", more=False)
-        await asyncio.sleep(0)
-        done.append(True)
-
-    assert blocking(make_target(app), make_request()) == (200, b"ab")
-    assert done == [True]
 
 
 @pytest.mark.parametrize("ask", [blocking, on_asyncio, on_trio])
@@ -663,68 +296,6 @@ def test_async_closing_ends_an_endless_app(
     assert app.events == ["ConnectionResetError"]
 
 
-def test_app_that_listens_hears_the_disconnect(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """An app that waits in `receive` gets `http.disconnect` and ends by itself."""
-    events = []
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await start(send)
-        await chunk(send, b"")
-        assert (await receive())["type"] == "http.request"
-        events.append((await receive())["type"])
-        await asyncio.sleep(0)
-        events.append("ended")
-
-    reply = make_target(app).call(make_request(), b"")
-    assert events == []
-    cast("Any", reply.body).close()
-
-    assert events == ["http.disconnect", "ended"]
-
-
-def test_app_that_does_not_listen_is_cancelled(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """An app that waits for something else is cancelled."""
-    events = []
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await start(send)
-        await chunk(send, b"")
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.sleep(0)
-            events.append("cleaned up")
-
-    reply = make_target(app).call(make_request(), b"")
-    cast("Any", reply.body).close()
-
-    assert events == ["cleaned up"]
-
-
-def test_complete_response_disconnects(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """After its answer an app hears that the client has gone, also while waiting."""
-    events = []
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await receive()
-        listener = asyncio.ensure_future(receive())
-        await asyncio.sleep(0)
-        await hello(scope, receive, send)
-        events.append((await listener)["type"])
-
-    assert blocking(make_target(app), make_request()) == (200, b"hello")
-    assert events == ["http.disconnect"]
-
-
 def test_closing_the_target_ends_open_streams(
     apps: AppLoop, make_request: MakeRequest
 ) -> None:
@@ -762,7 +333,7 @@ def test_cancelled_caller_ends_the_app(
     waiting = threading.Event()
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/hello":
             await hello(scope, receive, send)
             return
@@ -793,7 +364,7 @@ def test_timed_out_trio_caller_ends_the_app(
     waiting = threading.Event()
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         waiting.set()
         events.append((await receive())["type"])
@@ -810,29 +381,11 @@ def test_timed_out_trio_caller_ends_the_app(
     trio.run(main)
 
 
-def test_send_that_is_given_up(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """A chunk whose `send` was cancelled goes out before the next one."""
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await start(send)
-        given_up = asyncio.ensure_future(chunk(send, b"a"))
-        await asyncio.sleep(0)
-        given_up.cancel()
-        await asyncio.sleep(0)
-        await chunk(send, b"b")
-        await chunk(send, b"c", more=False)
-
-    assert blocking(make_target(app), make_request()) == (200, b"abc")
-
-
 # Exceptions.
 
 
 @http_only
-async def broken(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+async def broken(scope: Scope, receive: Receive, send: Send) -> None:
     """Raise as far along as the path says."""
     steps = scope["path"].strip("/")
     if steps != "early":
@@ -907,67 +460,6 @@ def test_exception_after_the_response_is_not_seen(
     assert blocking(target, make_request(path)) == (203, body)
 
 
-@pytest.mark.parametrize(
-    ("messages", "complaint"),
-    [
-        ([], "ended without one"),
-        ([{"type": "http.response.start", "status": 200}], "ended before its response was complete"),
-        ([{"type": "http.response.body"}], "sent `http.response.body` before `http.response.start`"),
-        ([{"type": "http.response.start", "status": 200}] * 2, "sent `http.response.start` twice"),
-        ([{"type": "websocket.accept"}], "sent `websocket.accept` to an HTTP request"),
-        ([{"type": "http.response.start"}], "sent a malformed `http.response.start`"),
-        ([{"type": "http.response.start", "status": "200"}], "sent status `200`, no integer"),
-        ([{"type": "http.response.start", "status": 200, "headers": [("a", "b")]}], "sent a malformed `http.response.start`"),
-        ([{"type": "http.response.start", "status": 200}, {"type": "http.response.body", "body": "x"}], "sent a body of type `str`, not bytes"),
-        ([{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}, {"type": "http.response.body"}], "sent `http.response.body` after its response was complete"),
-    ],
-)
-def test_protocol_violation(
-    make_target: MakeTarget,
-    make_request: MakeRequest,
-    messages: list[dict[str, Any]],
-    complaint: str,
-) -> None:
-    """What an app does wrong is named in one line, and is a 500 to a client."""
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        for message in messages:
-            await send(message)
-
-    with pytest.raises(TargetError) as caught:
-        make_target(app).call(make_request(), b"")
-
-    assert str(caught.value) == f"app `app` {complaint}"
-
-
-def test_app_that_catches_its_own_violation(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """An app may recover from a message that was refused."""
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        with contextlib.suppress(TargetError):
-            await send({"type": "http.response.trailers"})
-        await hello(scope, receive, send)
-
-    assert blocking(make_target(app), make_request()) == (200, b"hello")
-
-
-def test_protocol_violation_is_a_500(
-    make_target: MakeTarget, make_request: MakeRequest
-) -> None:
-    """To a client an app that breaks the protocol is an app that raised."""
-
-    @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        await chunk(send, b"a")
-
-    target = make_target(app, raise_exceptions=False)
-    assert blocking(target, make_request()) == (500, b"Internal Server Error")
-
-
 @every_caller
 def test_app_that_cancels_itself(
     ask: Ask, make_target: MakeTarget, make_request: MakeRequest
@@ -975,7 +467,7 @@ def test_app_that_cancels_itself(
     """An app's own cancellation is an error, not the caller's cancellation."""
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(TargetError) as caught:
@@ -995,7 +487,7 @@ def test_interrupt_goes_through(
     """An interrupt in an app ends the test, whatever the setting, not the loop."""
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/interrupted":
             raise error
         await hello(scope, receive, send)
@@ -1014,7 +506,7 @@ def test_same_exception_is_noted_once(
     error = LookupError("always the same")
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise error
 
     target = make_target(app)
@@ -1035,9 +527,7 @@ class Lifespan:
         self.events: list[str] = []
         self.loops: list[asyncio.AbstractEventLoop] = []
 
-    async def __call__(
-        self, scope: dict[str, Any], receive: Receive, send: Send
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with what the lifespan left in the state."""
         if scope["type"] == "http":
             scope["state"]["who"] += "!"
@@ -1162,7 +652,7 @@ def test_startup_that_fails(
 ) -> None:
     """What the app says is in the message; the setting does not matter."""
 
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "lifespan"
         await send({"type": "lifespan.startup.failed", "message": "no database"})
 
@@ -1179,7 +669,7 @@ def test_startup_that_fails_without_a_reason(
 ) -> None:
     """An app that gives no reason, nor returns after it, fails all the same."""
 
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "lifespan.startup.failed"})
         await asyncio.Event().wait()
 
@@ -1241,7 +731,7 @@ def test_app_without_a_lifespan(
 ) -> None:
     """An app that does not know of lifespans is called without one."""
 
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" and how == "returns":
             return
         if scope["type"] == "lifespan" and how == "raises":
@@ -1262,7 +752,7 @@ def test_lifespan_that_never_ends(
     """An app that says it has shut down but does not return is cancelled."""
     events = []
 
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await hello(scope, receive, send)
             return
@@ -1289,7 +779,7 @@ def test_lifespan_that_cancels_its_receive(
     """A `receive` that the app itself gives up says nothing of a shutdown."""
     events = []
 
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await hello(scope, receive, send)
             return
@@ -1315,7 +805,7 @@ def test_interrupt_during_startup(
 ) -> None:
     """An interrupt while an app starts ends the test."""
 
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -1343,7 +833,7 @@ def test_context_goes_in_and_does_not_come_back(
     """The app sees the test's context variables; its changes stay its own."""
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await start(send)
         await chunk(send, WHO.get().encode())
         WHO.set("the app")
@@ -1364,7 +854,7 @@ def test_cancel_scopes_work_in_an_app(
     """An app's own task groups and scopes belong to the app's own task."""
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anyio.sleep_forever)
             tasks.cancel_scope.cancel()
@@ -1383,7 +873,7 @@ def test_async_app_calls_an_app(
     inner = make_target(hello)
 
     @http_only
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         reply = await inner.acall(make_request(), b"")
         await start(send)
         await chunk(send, await read_all(reply) + b" from inside", more=False)

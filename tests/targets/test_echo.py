@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -109,7 +108,7 @@ def test_head_is_answered_without_a_body() -> None:
     for method in ("HEAD", "GET"):
         request = a_request(group=GROUP, method=method)
         # so that both answers have the same length
-        request = replace(request, request_id=method.ljust(4))
+        request = request._replace(request_id=method.ljust(4))
         reply = EchoTarget().call(request, b"")
         headers.append(reply.response.headers)
         assert (reply.body == b"") is (method == "HEAD")

@@ -110,7 +110,7 @@ def test_event_is_as_documented(name: str) -> None:
         service_arn=given["service_arn"],
         source_vpc_arn=given["source_vpc_arn"],
     )
-    request = replace(request, route=route, time_epoch=given["time_epoch"])
+    request = request._replace(route=route, time_epoch=given["time_epoch"])
 
     event = make_event(request, given["body"].encode("latin-1"), DOCUMENTED)
 

@@ -1,0 +1,254 @@
+"""The configuration compiled for routing."""
+
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_lattice.model.access_log import AccessLogSubscription
+from pytest_lattice.model.service import (
+    FixedResponse,
+    Forward,
+    Listener,
+    Rule,
+    Service,
+)
+from pytest_lattice.model.service_network import (
+    ResourceShare,
+    ServiceAssociation,
+    ServiceNetwork,
+    Vpc,
+)
+from pytest_lattice.model.target_group import Target, TargetGroup
+from pytest_lattice.routing.state import GroupState, State, address_in
+from tests.routing.build import DEFAULT_VPC_ID, compiled, statuses
+
+OTHER = "222222222222"
+
+
+def only_group(state: State) -> GroupState:
+    """Give the group of the first listener's default action."""
+    ((_, network),) = state.networks.values()
+    service = network.services["shop"]
+    return service.listeners[80].default.groups[0]
+
+
+def compiled_group(*resources: Any, **fields: Any) -> GroupState:  # noqa: ANN401  # any field of a group
+    """Compile a service that forwards to one target group."""
+    group = TargetGroup("instances", **fields)
+    listener = Listener("HTTP", default=Forward("instances"))
+    return only_group(
+        compiled(group, Service("shop", listeners=[listener]), *resources)
+    )
+
+
+# ------------------------------------------------------------------- services and names
+
+
+def test_service_goes_by_every_name() -> None:
+    """A client finds a service by short name, generated name and custom domain name."""
+    shop = Service("shop", custom_domain_name="Shop.Example.com")
+    ((_, network),) = compiled(shop).networks.values()
+
+    assert set(network.services) == {"shop", shop.dns_name, "shop.example.com"}
+    assert {each.service for each in network.services.values()} == {shop}
+
+
+def test_network_knows_only_its_own_services() -> None:
+    """A service is found in the networks that it is associated with, and no others."""
+    state = compiled(
+        ServiceNetwork("mesh", services=["shop"], vpcs=["app"]),
+        ServiceNetwork("web", services=["shop", "cart"], vpcs=["edge"]),
+        *(Service(name) for name in ("shop", "cart", "admin")),
+        Vpc("app"),
+        Vpc("edge"),
+    )
+
+    names = {
+        network.network.name: {each.service.name for each in network.services.values()}
+        for _, network in state.networks.values()
+    }
+    assert names == {"mesh": {"shop"}, "web": {"shop", "cart"}}
+
+
+def test_shared_short_name_is_none() -> None:
+    """Two services of one name go by their generated names only."""
+    one, other = Service("shop"), Service("shop", account=OTHER)
+    state = compiled(
+        one,
+        other,
+        ServiceNetwork("mesh", services=["shop"]),
+        ResourceShare(
+            "shops", resources=["shop"], principals=["123456789012"], account=OTHER
+        ),
+        ServiceAssociation("mesh", other.arn),
+    )
+    ((_, network),) = state.networks.values()
+
+    assert set(network.services) == {one.dns_name, other.dns_name}
+
+
+def test_listeners_are_found_by_port() -> None:
+    """A service answers on the ports of its listeners."""
+    listeners = [
+        Listener("HTTP", default=FixedResponse(404)),
+        Listener("HTTPS", 8443, default=FixedResponse(404)),
+    ]
+    ((_, network),) = compiled(Service("shop", listeners=listeners)).networks.values()
+
+    found = network.services["shop"].listeners
+    assert {port: each.listener.protocol for port, each in found.items()} == {
+        80: "HTTP",
+        8443: "HTTPS",
+    }
+
+
+def test_rules_are_resolved() -> None:
+    """A rule knows its ARN, the groups behind the names and their weights."""
+    listener = Listener(
+        "HTTP",
+        default=FixedResponse(404),
+        rules=[Rule(10, path="/a", action=Forward({"blue": 20, "green": 10}))],
+    )
+    shop = Service("shop", listeners=[listener])
+    blue, green = TargetGroup("blue"), TargetGroup("green")
+    ((_, network),) = compiled(shop, green, blue).networks.values()
+    found = network.services["shop"].listeners[80]
+
+    (rule,) = found.rules
+    assert rule.arn == shop.rule_arn(listener, listener.rules[0])
+    assert [each.group for each in rule.groups] == [blue, green]
+    assert rule.weights == (20, 10)
+    assert (found.default.arn, found.default.groups, found.default.weights) == (
+        shop.rule_arn(listener, None),
+        (),
+        (),
+    )
+    assert (rule.label, found.default.label) == ("rule 10", "the default rule")
+
+
+def test_vpcs_have_their_network() -> None:
+    """The id of a VPC leads to its network; a VPC without one leads nowhere."""
+    state = compiled(
+        ServiceNetwork("mesh", vpcs=["app"]),
+        ServiceNetwork("web"),
+        Vpc("app"),
+        Vpc("edge"),
+    )
+
+    found = {
+        vpc_id: network.network.name for vpc_id, (_, network) in state.networks.items()
+    }
+    assert found == {Vpc("app").id: "mesh"}
+    assert [each.network.name for each in state.service_networks] == ["mesh", "web"]
+
+
+def test_without_a_network_the_default_vpc_has_one() -> None:
+    """Where nothing is declared, the default VPC reaches the network that stands in."""
+    assert set(compiled(Service("shop")).networks) == {DEFAULT_VPC_ID}
+
+
+def test_logs_are_collected() -> None:
+    """Each resource whose log is on has its files; memory alone is no file."""
+    shop, cart = Service("shop"), Service("cart")
+    state = compiled(
+        shop,
+        cart,
+        Service("admin"),
+        AccessLogSubscription("shop"),
+        AccessLogSubscription("shop", destination=Path("a.log")),
+        AccessLogSubscription("cart"),
+    )
+
+    assert state.logged == {shop.arn: (Path("a.log"),), cart.arn: ()}
+
+
+# ---------------------------------------------------------------- targets and addresses
+
+
+def test_usable_targets_are_kept_ready() -> None:
+    """A group knows all its targets, and those that share the traffic."""
+    group = TargetGroup(
+        "instances", targets=[Target("i-1"), Target("i-2"), Target("i-3")]
+    )
+    listener = Listener("HTTP", default=Forward("instances"))
+    found = only_group(
+        compiled(
+            group,
+            Service("shop", listeners=[listener]),
+            status=statuses({"i-1": "HEALTHY", "i-2": "DRAINING", "i-3": "HEALTHY"}),
+        )
+    )
+
+    assert [(each.target.id, each.status) for each in found.targets] == [
+        ("i-1", "HEALTHY"),
+        ("i-2", "DRAINING"),
+        ("i-3", "HEALTHY"),
+    ]
+    assert [each.target.id for each in found.usable] == ["i-1", "i-3"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"type": "IP", "targets": [Target("10.0.0.7")]}, "10.0.0.7:80"),
+        ({"type": "IP", "targets": [Target("10.0.0.7", port=8080)]}, "10.0.0.7:8080"),
+        (
+            {
+                "type": "IP",
+                "ip_address_type": "IPV6",
+                "targets": [Target("fd12::7", port=8080)],
+            },
+            "[fd12::7]:8080",
+        ),
+        ({"type": "LAMBDA", "targets": ["echo"]}, "-"),
+    ],
+    ids=str,
+)
+def test_ip_port_of_a_target(fields: dict[str, Any], expected: str) -> None:
+    """The access log shows address and port, IPv6 in brackets; a function has none."""
+    (target,) = compiled_group(**fields).targets
+
+    assert target.ip_port == expected
+
+
+@pytest.mark.parametrize("kind", ["INSTANCE", "ALB"])
+def test_instance_lives_in_its_vpc(kind: str) -> None:
+    """An instance has an address of its VPC's range, the same in every run."""
+    vpc = Vpc("app", cidr="172.31.0.0/20")
+    groups = [
+        compiled_group(vpc, type=kind, vpc="app", targets=["echo"]) for _ in range(2)
+    ]
+
+    assert groups[0].vpc_id == vpc.id
+    assert IPv4Address(groups[0].targets[0].address) in IPv4Network(vpc.cidr)
+    assert groups[0].targets[0].ip_port == groups[1].targets[0].ip_port
+
+
+def test_function_lives_in_no_vpc() -> None:
+    """A Lambda group has no VPC to show in the access log."""
+    assert compiled_group(type="LAMBDA", targets=["echo"]).vpc_id == "-"
+
+
+@given(
+    size=st.integers(16, 28),
+    subnet=st.integers(0, 255),
+    key=st.text(max_size=5),
+)
+def test_derived_address_is_a_hosts(size: int, subnet: int, key: str) -> None:
+    """A derived address is none that AWS reserves: not the first four, not the last."""
+    network = IPv4Network(f"10.{subnet}.0.0/{size}")
+
+    address = IPv4Address(address_in(str(network), key))
+
+    assert address in network
+    assert int(address) - int(network.network_address) >= 4
+    assert int(network.broadcast_address) - int(address) >= 1
+
+
+def test_derived_address_never_changes() -> None:
+    """Users' snapshots hold addresses, so a release must not derive other ones."""
+    assert address_in("10.0.0.0/16", "i-1") == "10.0.6.95"
