@@ -6,6 +6,7 @@ is imported when the fixture is used.  Nothing runs for tests that do not ask.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,14 +74,19 @@ def pytest_runtest_makereport(
     """Add what the network saw to the report of a failing test."""
     report = yield
     network = item.stash.get(_NETWORK, None)
-    if network is not None and report.failed:
-        report.sections += _sections(network)
+    if network is not None:
+        if report.failed:
+            report.sections += _sections(network)
+        if report.when == "teardown":
+            # A session keeps its items to the end; their histories must not stay.
+            del item.stash[_NETWORK]
     return report
 
 
 def _sections(network: LatticeNetwork) -> list[tuple[str, str]]:
     seed = f"seed {network.seed!r}, draw {network.draw!r}\n"
-    seed += f'again with: --lattice-seed="{network.seed}"'
+    quoted = re.sub(r'["$`]', r"\\\g<0>", network.seed)
+    seed += f'again with: --lattice-seed="{quoted}"'
     if network.draw != "deck":
         seed += f" --lattice-draw={network.draw}"
     sections = [("lattice seed", seed)]

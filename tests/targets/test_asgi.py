@@ -202,7 +202,7 @@ def test_body_that_fails(
         raise LookupError("no more")
 
     target = make_target(app)
-    with pytest.raises(LookupError, match="^no more$") as caught:
+    with pytest.raises(LookupError, match=r"^no more$") as caught:
         ask(target, make_request(), body())
 
     assert not hasattr(caught.value, "__notes__")
@@ -441,7 +441,7 @@ def test_exception_after_the_head_breaks_the_response_off(
 ) -> None:
     """A response that had begun ends with an error, from which the app's comes."""
     reply = make_target(broken, raise_exceptions=False).call(make_request(path), b"")
-    seen = []
+    seen: list[bytes] = []
     with pytest.raises(TargetError) as caught:
         seen.extend(cast("Iterator[bytes]", reply.body))
 
@@ -673,7 +673,7 @@ def test_startup_that_fails_without_a_reason(
         await send({"type": "lifespan.startup.failed"})
         await asyncio.Event().wait()
 
-    with pytest.raises(TargetError, match="^app `app` failed to start: `no reason"):
+    with pytest.raises(TargetError, match=r"^app `app` failed to start: `no reason"):
         make_target(app).call(make_request(), b"")
 
 

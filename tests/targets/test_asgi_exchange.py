@@ -204,19 +204,18 @@ def test_head_can_be_flushed(
     make_target: MakeTarget, make_request: MakeRequest
 ) -> None:
     """An empty first chunk sends the head, as event streams do."""
-    go_on = []
+    event = asyncio.Event()
 
     @http_only
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await start(send, 203)
         await chunk(send, b"")
-        while not go_on:
-            await asyncio.sleep(0)
+        await event.wait()
         await chunk(send, b"event", more=False)
 
     reply = make_target(app).call(make_request(), b"")
     assert reply.response.status == 203
-    go_on.append(True)
+    event.set()
     assert isinstance(reply.body, Iterator)
     assert list(reply.body) == [b"event"]
     assert list(reply.body) == []
@@ -320,56 +319,31 @@ def test_send_that_is_given_up(
     assert blocking(make_target(app), make_request()) == (200, b"abc")
 
 
-@pytest.mark.parametrize(
-    ("messages", "complaint"),
-    [
-        ([], "ended without one"),
-        (
-            [{"type": "http.response.start", "status": 200}],
-            "ended before its response was complete",
-        ),
-        (
-            [{"type": "http.response.body"}],
-            "sent `http.response.body` before `http.response.start`",
-        ),
-        (
-            [{"type": "http.response.start", "status": 200}] * 2,
-            "sent `http.response.start` twice",
-        ),
-        ([{"type": "websocket.accept"}], "sent `websocket.accept` to an HTTP request"),
-        ([{"type": "http.response.start"}], "sent a malformed `http.response.start`"),
-        (
-            [{"type": "http.response.start", "status": "200"}],
-            "sent status `200`, no integer",
-        ),
-        (
-            [{"type": "http.response.start", "status": 200, "headers": [("a", "b")]}],
-            "sent a malformed `http.response.start`",
-        ),
-        (
-            [
-                {"type": "http.response.start", "status": 200},
-                {"type": "http.response.body", "body": "x"},
-            ],
-            "sent a body of type `str`, not bytes",
-        ),
-        (
-            [
-                {"type": "http.response.start", "status": 200},
-                {"type": "http.response.body"},
-                {"type": "http.response.body"},
-            ],
-            "sent `http.response.body` after its response was complete",
-        ),
-    ],
-)
+HEAD = {"type": "http.response.start", "status": 200, "headers": []}
+BODY = {"type": "http.response.body", "body": b"hello"}
+VIOLATIONS: list[tuple[list[dict[str, Any]], str]] = [
+    ([], "ended without a response"),
+    ([HEAD], "ended before its response was complete"),
+    ([BODY], "sent `http.response.body` before `http.response.start`"),
+    ([HEAD, HEAD], "sent `http.response.start` twice"),
+    ([HEAD, BODY, BODY], "sent `http.response.body` after its response was complete"),
+    ([{"type": "websocket.accept"}], "sent `websocket.accept` to an HTTP request"),
+    ([{}], "sent `None` to an HTTP request"),
+    ([{"type": HEAD["type"]}], "sent a malformed `http.response.start`"),
+    ([HEAD | {"status": "200"}], "sent status `200`, no integer"),
+    ([HEAD | {"headers": [("a", "b")]}], "sent a malformed `http.response.start`"),
+    ([HEAD, BODY | {"body": "hello"}], "sent a body of type `str`, not bytes"),
+]
+
+
+@pytest.mark.parametrize(("messages", "complaint"), VIOLATIONS)
 def test_protocol_violation(
     make_target: MakeTarget,
     make_request: MakeRequest,
     messages: list[dict[str, Any]],
     complaint: str,
 ) -> None:
-    """What an app does wrong is named in one line, and is a 500 to a client."""
+    """What an app does wrong is named in one line."""
 
     @http_only
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -546,8 +546,7 @@ def test_cancelled_caller_on_the_home_cancels_the_work(apps: AppLoop) -> None:
 
     async def main() -> None:
         call = asyncio.create_task(apps.arun(deed))
-        while not deed.begun.is_set():
-            await asyncio.sleep(0)
+        await asyncio.to_thread(deed.begun.wait)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -678,14 +677,17 @@ def test_closed_loop_refuses_calls(apps: AppLoop) -> None:
     home = apps.home_for_blocking_call()
     apps.close()
 
-    with pytest.raises(LatticeError, match="^the network is closed$"):
+    async def asked_late(home: Home) -> None:
+        await home.arun(lambda loop: loop.create_task(where()))
+
+    with pytest.raises(LatticeError, match=r"^the network is closed$"):
         apps.run(where)
-    with pytest.raises(LatticeError, match="^the network is closed$"):
+    with pytest.raises(LatticeError, match=r"^the network is closed$"):
         asyncio.run(apps.arun(where))
-    with pytest.raises(LatticeError, match="^the event loop of the apps is closed$"):
+    with pytest.raises(LatticeError, match=r"^the event loop of the apps is closed$"):
         home.run(lambda loop: loop.create_task(where()))
-    with pytest.raises(LatticeError, match="^the event loop of the apps is closed$"):
-        asyncio.run(home.arun(lambda loop: loop.create_task(where())))
+    with pytest.raises(LatticeError, match=r"^the event loop of the apps is closed$"):
+        asyncio.run(asked_late(home))
 
 
 def test_close_leaves_a_foreign_loop_alone(
@@ -731,7 +733,7 @@ def test_close_while_others_wait(waiting: int) -> None:
         apps.close()
         for future in futures:
             with pytest.raises(
-                LatticeError, match="^the app was stopped before it had answered$"
+                LatticeError, match=r"^the app was stopped before it had answered$"
             ):
                 future.result()
 
@@ -745,7 +747,7 @@ def test_close_while_an_async_caller_waits(apps: AppLoop) -> None:
         call = asyncio.create_task(apps.arun(deed))
         await asyncio.to_thread(deed.begun.wait)
         await asyncio.to_thread(apps.close)
-        with pytest.raises(LatticeError, match="^the app was stopped before"):
+        with pytest.raises(LatticeError, match=r"^the app was stopped before"):
             await call
 
     asyncio.run(main())
@@ -761,7 +763,12 @@ def test_foreign_loop_closed_under_a_waiting_thread(
     async def main(pool: ThreadPoolExecutor) -> "Future[str]":
         home = apps.home_for_async_call()
         entered = threading.Event()
-        monkeypatch.setattr(home, "_hand_in", lambda _: entered.set() or Future())
+
+        def lose(_: object) -> "Future[str]":
+            entered.set()
+            return Future()
+
+        monkeypatch.setattr(home, "_hand_in", lose)
         future = pool.submit(apps.run, call_who)
         entered.wait()
         return future
@@ -769,7 +776,7 @@ def test_foreign_loop_closed_under_a_waiting_thread(
     with ThreadPoolExecutor() as pool:
         future = foreign.run_until_complete(main(pool))
         foreign.close()
-        with pytest.raises(LatticeError, match="^the app was stopped before"):
+        with pytest.raises(LatticeError, match=r"^the app was stopped before"):
             future.result()
 
 
@@ -778,16 +785,19 @@ def test_finish_on_a_running_loop_does_not_wait(apps: AppLoop) -> None:
     deed = Deed()
 
     async def main() -> None:
-        home = apps.home_for_async_call()
-        home.finish(lambda loop: loop.create_task(deed()))
-        while not deed.begun.is_set():
-            await asyncio.sleep(0)
+        begun = []
+
+        def begin(loop: asyncio.AbstractEventLoop) -> asyncio.Task[str]:
+            begun.append(loop.create_task(deed()))
+            return begun[0]
+
+        apps.home_for_async_call().finish(begin)
+        assert not begun[0].done()
+        await asyncio.to_thread(deed.begun.wait)
         deed.end()
-        while deed.outcome == "running":
-            await asyncio.sleep(0)
+        assert await begun[0] == "done"
 
     asyncio.run(main())
-    assert deed.outcome == "ended"
 
 
 def test_finish_waits_where_it_can(
@@ -838,7 +848,7 @@ def test_handing_in_to_a_closed_loop_is_an_error(
 
     with (
         contextlib.closing(asyncio.new_event_loop()),
-        pytest.raises(LatticeError, match="^the app was stopped before"),
+        pytest.raises(LatticeError, match=r"^the app was stopped before"),
     ):
         home._hand_in(lambda loop: loop.create_task(where()))  # noqa: SLF001 - a race that no test can win from outside
 
