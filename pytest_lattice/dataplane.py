@@ -251,11 +251,11 @@ class DataPlane:
             flight.request_id,
             received.size,
             sent,
-            to_target=(received.last - start) // 1000,
-            from_target=0 if began is None else (now - began) // 1000,
-            duration=(now - start) // 1000,
-            failure_reason=reply.failure_reason,
-            detail=reply.detail,
+            (received.last - start) // 1000,
+            0 if began is None else (now - began) // 1000,
+            (now - start) // 1000,
+            reply.failure_reason,
+            reply.detail,
         )
 
     def _keep(self, exchange: Exchange) -> None:

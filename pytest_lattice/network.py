@@ -495,11 +495,11 @@ class LatticeNetwork:
             return self._apps[key]
 
     def _record(self, exchange: Exchange) -> None:
-        logged = exchange.decision.state.logged
+        state = exchange.decision.state
         # A stream may end after the network was closed, and its files with it.
-        if logged and self._plane.state is not None:
+        if state.to_files and self._plane.state is not None:
             for arn in _logged_arns(exchange):
-                for path in logged.get(arn, ()):
+                for path in state.logged.get(arn, ()):
                     self._write(path, exchange)
         if (
             self._hook is not None

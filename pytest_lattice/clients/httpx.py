@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pytest_lattice.clients.base import AsyncReply, Entrance, Reply
-    from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.model.message import HttpVersion, Source
 
 # httpx and httpx2 have the same names but unrelated classes, so what is taken from
@@ -31,6 +30,7 @@ _Library: TypeAlias = Any
 #: Under this key a response carries its `Exchange`.
 EXTENSION = "pytest_lattice"
 
+_VERSIONS = {"HTTP/1.1": b"HTTP/1.1", "HTTP/2": b"HTTP/2"}
 _ERRORS = {
     "connect timeout": "ConnectTimeout",
     "connection refused": "ConnectError",
@@ -61,24 +61,22 @@ class NetworkTransport:
         self._source = source
         self._library: _Library = library
         self._http2 = http2
+        self._whole: type[Any] = library.ByteStream
         self._stream = _stream_class(library)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of a blocking client."""
         stream: Any = request.stream
-        body = b"".join(stream) if self._is_whole(stream) else stream
+        body = b"".join(stream) if isinstance(stream, self._whole) else stream
         reply = self._entrance.handle(self._translate(request), body)
         return self._response(request, reply)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of an async client."""
         stream: Any = request.stream
-        body = b"".join(stream) if self._is_whole(stream) else stream
+        body = b"".join(stream) if isinstance(stream, self._whole) else stream
         reply = await self._entrance.ahandle(self._translate(request), body)
         return self._response(request, reply)
-
-    def _is_whole(self, stream: object) -> bool:
-        return isinstance(stream, self._library.ByteStream)
 
     def _translate(self, request: httpx.Request) -> LatticeRequest:
         url = request.url
@@ -90,9 +88,13 @@ class NetworkTransport:
         path, mark, query = target.decode("ascii").partition("?")
         headers = tuple([_decoded(*pair) for pair in request.headers.raw])
         name = url.host
-        host = next((value for key, value in headers if key == "host"), name)
+        # The library puts it first, unless the user has set it.
+        if headers and headers[0][0] == "host":
+            host = headers[0][1]
+        else:
+            host = next((value for key, value in headers if key == "host"), name)
         # A name without a dot is short, unless it is an IPv6 address.
-        if not {".", ":"}.intersection(name):
+        if "." not in name and ":" not in name:
             short, name = name, self._entrance.full_name(name)
             host = _expanded(host, short, name)
             headers = tuple([(k, host if k == "host" else v) for k, v in headers])
@@ -101,16 +103,16 @@ class NetworkTransport:
             name = request.extensions.get("sni_hostname") or name
         version: HttpVersion = "HTTP/2" if self._http2 and secure else "HTTP/1.1"
         return LatticeRequest(
-            method=request.method,
-            scheme=scheme,
-            host=host,
-            server_name=name,
-            port=url.port or (443 if secure else 80),
-            path=path,
-            query=query if mark else None,
-            headers=headers,
-            http_version=version,
-            source=self._source,
+            request.method,
+            scheme,
+            host,
+            name,
+            url.port or (443 if secure else 80),
+            path,
+            query if mark else None,
+            headers,
+            version,
+            self._source,
         )
 
     def _unsupported(self, request: httpx.Request) -> Exception:
@@ -141,7 +143,10 @@ class NetworkTransport:
             stream=(
                 self._library.ByteStream(body) if whole else self._stream(body, request)
             ),
-            extensions=_extensions(exchange),
+            extensions={
+                "http_version": _VERSIONS[exchange.decision.request.http_version],
+                EXTENSION: exchange,
+            },
         )
         return response
 
@@ -181,11 +186,6 @@ def _expanded(host: str, short: str, full: str) -> str:
     """Write the DNS name in the Host header where the short name stood."""
     name, colon, port = host.partition(":")
     return f"{full}{colon}{port}" if name == short else host
-
-
-def _extensions(exchange: Exchange) -> dict[str, object]:
-    version = exchange.request.http_version.encode()
-    return {"http_version": version, EXTENSION: exchange}
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,7 @@ the same state when somebody asks (`decision.trace`).
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
@@ -158,8 +159,8 @@ def decide(state: State, request: LatticeRequest, *, now: int, draw: Draw) -> De
     if malformed := _malformed(request):
         return Decision(state, request, now, malformed, way)
     rule = way.listener.table.find(request)  # type: ignore[union-attr]  # no stop
-    if isinstance(rule.action, FixedResponse):
-        return Decision(state, request, now, rule.action, way, rule)
+    if rule.fixed is not None:
+        return Decision(state, request, now, rule.fixed, way, rule)
     if rule.weightless:
         return Decision(state, request, now, _weightless(rule), way, rule)
     groups = rule.groups
@@ -187,7 +188,7 @@ def _malformed(request: LatticeRequest) -> Unroutable | None:
             f"the request has {len(headers)} headers, more than {_HEADERS}",
             "ClientProtocolError",
         )
-    size = sum([len(name) + len(value) for name, value in headers])
+    size = sum(map(len, chain.from_iterable(headers)))
     if size > _HEADER_BYTES:
         return Unroutable(
             400,

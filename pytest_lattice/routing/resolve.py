@@ -45,13 +45,24 @@ def resolve(state: State, request: LatticeRequest) -> Way:
     Returns:
         The way it took; `stop` says why it ended early, or is None.
     """
+    # AWS: vpc-lattice/latest/ug/https-listeners: HTTPS is routed by server name;
+    # HTTP has only the Host header
+    dialed = request.server_name if request.scheme == "https" else request.host
+    key = (request.source.vpc, dialed, request.port, request.scheme)
+    way = state.ways.get(key)
+    if way is None:
+        way = _resolve(state, request, dialed)
+        # Names that lead to a listener are few; others are not remembered.
+        if way.stop is None and way.network and dialed in way.network.services:
+            state.ways[key] = way
+    return way
+
+
+def _resolve(state: State, request: LatticeRequest, dialed: str) -> Way:
     connected = state.networks.get(request.source.vpc)
     if connected is None:
         return _not_associated(state, request.source.vpc)
     vpc, network = connected
-    # AWS: vpc-lattice/latest/ug/https-listeners: HTTPS is routed by server name;
-    # HTTP has only the Host header
-    dialed = request.server_name if request.scheme == "https" else request.host
     service = network.services.get(dialed) or network.services.get(host_name(dialed))
     if service is None:
         return Way(vpc, network, stop=_no_such_name(network, request, dialed))

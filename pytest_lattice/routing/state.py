@@ -6,7 +6,7 @@ reachable from it, so that a decision can be explained in the user's own words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_lattice.model.service import Action, Listener, Rule, Service
     from pytest_lattice.model.service_network import ServiceNetwork, Vpc
     from pytest_lattice.model.target_group import Target, TargetGroup, TargetStatus
+    from pytest_lattice.routing.resolve import Way
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +64,7 @@ class RuleState:
     groups: tuple[GroupState, ...]
     weights: tuple[int, ...]
     weightless: bool
+    fixed: FixedResponse | None
 
     @property
     def label(self) -> str:
@@ -110,6 +112,10 @@ class State:
     service_networks: tuple[NetworkState, ...]
     #: Log files by the ARN of each resource whose access log is on.
     logged: Mapping[str, tuple[Path, ...]]
+    #: Whether any access log goes to a file.
+    to_files: bool
+    #: Remembers, by VPC, name, port and scheme, the ways that were taken.
+    ways: dict[tuple[str, str, int, str], Way] = field(default_factory=dict)
 
 
 def compile_state(
@@ -143,6 +149,7 @@ def compile_state(
         {v.id: (v, networks[network.arn]) for network, v in configuration.vpc_pairs()},
         tuple(networks.values()),
         _logged(configuration),
+        any(each.destination for each in configuration.access_log_subscriptions),
     )
 
 
@@ -226,10 +233,16 @@ def _service_state(
         action = listener.default if rule is None else rule.action
         arn = service.rule_arn(listener, rule)
         if isinstance(action, FixedResponse):
-            return RuleState(rule, arn, action, (), (), weightless=False)
+            return RuleState(rule, arn, action, (), (), weightless=False, fixed=action)
         weights = tuple(action.weights.values())
         return RuleState(
-            rule, arn, action, _groups(action), weights, weightless=not any(weights)
+            rule,
+            arn,
+            action,
+            _groups(action),
+            weights,
+            weightless=not any(weights),
+            fixed=None,
         )
 
     def _groups(action: Forward) -> tuple[GroupState, ...]:

@@ -139,7 +139,7 @@ class WsgiTarget:
         self, answer: Iterable[bytes], request: TargetRequest, response: _Response
     ) -> bytes | Generator[bytes] | _Chunks:
         """Read what an app returned, as far as it should be read now."""
-        if isinstance(answer, list | tuple):
+        if isinstance(answer, list):
             # What most apps return, and nothing to close.
             response.check_started()
             return response.joined(answer)
@@ -206,15 +206,9 @@ class _Response:
     def _read_head(
         self, status: str, headers: Iterable[tuple[object, object]]
     ) -> LatticeResponse:
-        pairs = []
         try:
-            for name, value in headers:
-                if not (isinstance(name, str) and isinstance(value, str)):
-                    raise TypeError(name, value)  # noqa: TRY301 - one error for all
-                if not value.isascii():
-                    value.encode("latin-1")
-                pairs.append((name, value))
-            return LatticeResponse(int(status[:3]), tuple(pairs))
+            pairs = tuple([_checked(*pair) for pair in headers])
+            return LatticeResponse(int(status[:3]), pairs)
         except (TypeError, ValueError) as error:
             raise TargetError(
                 f"app `{self.name}` called `start_response` with a malformed head"
@@ -289,7 +283,7 @@ class _Chunks(Iterator[bytes]):
     def close(self) -> None:
         """Close what the app returned, if that was not done yet."""
         answer, self._answer = self._answer, None
-        self._chunks = iter(())
+        self._chunks, self._ahead = iter(()), b""
         close = getattr(answer, "close", None)
         if close is None:
             return
@@ -379,6 +373,15 @@ def _add_headers(environ: dict[str, Any], headers: Headers) -> None:
         elif key:
             environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
     environ.pop("", None)
+
+
+@lru_cache(maxsize=1024)
+def _checked(name: object, value: object) -> tuple[str, str]:
+    """Refuse a response header that no server could send."""
+    if not (isinstance(name, str) and isinstance(value, str)):
+        raise TypeError(name, value)
+    value.encode("latin-1")
+    return name, value
 
 
 @lru_cache(maxsize=1024)

@@ -206,9 +206,9 @@ def verified(monkeypatch: pytest.MonkeyPatch, kind: str, count: int) -> tuple[in
     calls: list[int] = []
     accepts = table._accepts  # noqa: SLF001  # what is counted
 
-    def counted(entry: table._Entry, incoming: LatticeRequest, path: str) -> bool:
+    def counted(entry: table._Entry, incoming: LatticeRequest) -> bool:
         calls.append(entry.order)
-        return accepts(entry, incoming, path)
+        return accepts(entry, incoming)
 
     monkeypatch.setattr(table, "_accepts", counted)
     listed = [tell_apart(kind, number) for number in range(1, count + 1)]
