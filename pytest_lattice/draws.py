@@ -84,11 +84,12 @@ class _Hand:
         with self._lock:
             if self._left:
                 return
-            deck = self._deck.copy()
-            self._random.shuffle(deck)
+            # Sorting by random keys is many times faster than `shuffle`.
+            keys = [self._random.random() for _ in self._deck]
+            deck = [card for _, card in sorted(zip(keys, self._deck, strict=True))]
             first = self._number
             self._number += len(deck)
-            drawn = [Drawn(card, first + n) for n, card in enumerate(reversed(deck))]
+            drawn = [Drawn(card, first + n) for n, card in enumerate(deck)]
             self._left.extend(reversed(drawn))
 
 

@@ -210,15 +210,15 @@ def test_draws_of_a_seed_never_change() -> None:
         1,
         0,
         0,
-        0,
-        1,
-        0,
         1,
         0,
         0,
         0,
         0,
         1,
+        0,
+        1,
+        0,
     ]
     assert indexes(Dice("seed"), "rule", (2, 1), 12) == [
         0,

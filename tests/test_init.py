@@ -53,12 +53,6 @@ def test_name_is_the_one_of_its_module(name: str) -> None:
     assert getattr(pytest_lattice, name) is getattr(module, name)
 
 
-def test_name_is_looked_up_once() -> None:
-    """After its first use a name is an ordinary attribute."""
-    assert pytest_lattice.Clock is pytest_lattice.Clock
-    assert "Clock" in vars(pytest_lattice)
-
-
 def test_unknown_name_says_so() -> None:
     """The error for a missing name is that of an ordinary module."""
     missing = "LatticeNetwrok"

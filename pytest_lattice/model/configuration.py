@@ -7,7 +7,7 @@ who may associate what; it does not know how a request is answered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pytest_lattice.errors import ConfigurationError, advised, unknown
@@ -60,6 +60,10 @@ class Configuration:
     resource_shares: tuple[ResourceShare, ...] = ()
     organizations: tuple[Organization, ...] = ()
     access_log_subscriptions: tuple[AccessLogSubscription, ...] = ()
+    # What was looked up before, since nothing here changes.
+    _found: dict[tuple[str, ...], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def with_resources(self, resources: Iterable[Resource]) -> Configuration:
         """Add resources, in any order.
@@ -106,6 +110,13 @@ class Configuration:
 
     def target_group_of(self, service: Service, name: str) -> TargetGroup:
         """Find a target group that a service can forward to."""
+        key = ("target group", service.account, service.region, name)
+        if key not in self._found:
+            self._found[key] = self._target_group_of(service, name)
+        group: TargetGroup = self._found[key]
+        return group
+
+    def _target_group_of(self, service: Service, name: str) -> TargetGroup:
         # AWS: vpc-lattice/latest/ug/create-target-group: one account and Region
         own = tuple(each for each in self.target_groups if _same_owner(each, service))
         if not _named(own, name) and (others := _named(self.target_groups, name)):
@@ -121,6 +132,13 @@ class Configuration:
         `default`, and an id that nobody declared, are taken as they are; they belong
         to the account and Region of what is declared.
         """
+        key = ("VPC", name)
+        if key not in self._found:
+            self._found[key] = self._vpc(name)
+        vpc: Vpc = self._found[key]
+        return vpc
+
+    def _vpc(self, name: str) -> Vpc:
         if _named(self.vpcs, name) or not (name == DEFAULT_VPC or is_vpc_id(name)):
             return _one("VPC", self.vpcs, name)
         account, region = self._owner
@@ -133,12 +151,18 @@ class Configuration:
         """The service networks; where none is declared, one with every service."""
         if self.service_networks:
             return self.service_networks
+        key = ("service network",)
+        if key not in self._found:
+            self._found[key] = (self._default_service_network(),)
+        networks: tuple[ServiceNetwork, ...] = self._found[key]
+        return networks
+
+    def _default_service_network(self) -> ServiceNetwork:
         services = tuple(service.arn for service in self.services)
         account, region = self._owner
-        network = ServiceNetwork(
+        return ServiceNetwork(
             _DEFAULT_NETWORK, services=services, account=account, region=region
         )
-        return (network,)
 
     @property
     def _owner(self) -> tuple[str, str]:

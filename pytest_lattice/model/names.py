@@ -104,6 +104,7 @@ def identifier(prefix: str, *parts: str) -> str:
     return f"{prefix}-{digest(prefix, *parts)}"
 
 
+@lru_cache(maxsize=8192)
 def lattice_arn(resource: str, *, account: str, region: str) -> str:
     """Write the ARN of a VPC Lattice resource, such as ``service/svc-…``."""
     return f"arn:aws:vpc-lattice:{region}:{account}:{resource}"

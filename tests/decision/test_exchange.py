@@ -108,7 +108,7 @@ def test_entry_of_a_forwarded_request() -> None:
         ("protocol", "HTTP/1.1"),
         ("responseCode", 200),
         ("bytesReceived", 224),
-        ("bytesSent", 1047),
+        ("bytesSent", 1043),
         ("duration", 20),
         ("userAgent", "curl/8.5.0"),
         ("hostHeader", NAME),

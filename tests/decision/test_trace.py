@@ -38,16 +38,12 @@ GROUPS = [
     TargetGroup("fun", type="LAMBDA", targets=["echo"]),
 ]
 NETWORK = ServiceNetwork("mesh", services=["shop"], vpcs=["app"])
-WEIGHTS = st.dictionaries(
-    st.sampled_from([group.name for group in GROUPS]),
-    st.integers(0, 3),
-    min_size=1,
-    max_size=3,
-)
-ACTIONS: st.SearchStrategy[Action] = st.one_of(
-    st.sampled_from([FixedResponse(404), FixedResponse(500)]),
-    st.builds(Forward, WEIGHTS),
-)
+WEIGHTS: list[dict[str, int]] = [
+    *({"one": 3}, {"one": 2, "fun": 1}, {"fun": 1}, {"one": 1, "none": 1}),
+    *({"two": 1}, {"two": 1, "rpc": 1}, {"rpc": 1}, {"two": 0, "one": 1}),
+    *({"one": 1, "two": 2, "rpc": 3}, {"none": 1}, {"one": 0}, {"one": 0, "two": 0}),
+]
+ACTIONS: list[Action] = [*map(Forward, WEIGHTS), FixedResponse(404), FixedResponse(500)]
 CONDITIONS: list[dict[str, object]] = [
     {"path": "/a"},
     {"path": "/b", "path_case_sensitive": False},
@@ -93,13 +89,19 @@ def network_state(
 
 STATES = st.builds(
     network_state,
-    st.lists(st.tuples(st.sampled_from(CONDITIONS), ACTIONS), max_size=5),
-    ACTIONS,
-    st.lists(st.sampled_from(get_args(TargetStatus)), min_size=1, max_size=5),
+    st.lists(
+        st.tuples(st.sampled_from(CONDITIONS), st.sampled_from(ACTIONS)), max_size=5
+    ),
+    st.sampled_from(ACTIONS),
+    st.lists(
+        st.sampled_from(["HEALTHY", "HEALTHY", *get_args(TargetStatus)]),
+        min_size=1,
+        max_size=5,
+    ),
 )
 # Most requests come through, so that the rules are tried.
 URLS = [
-    *(f"https://shop{path}" for path in ("/", "/a", "/ab", "/B", "/b")),
+    *(3 * [f"https://shop{path}" for path in ("/", "/a", "/ab", "/B", "/b")]),
     *("https://nobody/", "http://nobody/", "https://shop:81/", "http://shop:443/"),
     *("https://shop.example.com/", "http://shop/"),
 ]
@@ -119,8 +121,8 @@ REQUESTS = st.builds(
     st.sampled_from(URLS),
     st.sampled_from(["", "1", "2"]),
     st.sampled_from(["HTTP/1.1", "HTTP/2", "gRPC"]),
-    st.sampled_from([APP, APP, APP, EDGE]),
-    st.sampled_from([0, 0, 0, 101]),
+    st.sampled_from([*(9 * [APP]), EDGE]),
+    st.sampled_from([*(9 * [0]), 101]),
 )
 DRAWS = st.builds(
     Scripted,

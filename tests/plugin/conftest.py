@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 
 import pytest_lattice
+
+# A run inside this process takes back what it added to `sys.modules`, but not what the
+# lazy package remembers of it. So all modules are loaded before, and stay the same.
+for module in walk_packages(pytest_lattice.__path__, "pytest_lattice."):
+    import_module(module.name)
 
 # A network with a weighted service, which inner test files import.
 SHOP = '''
