@@ -158,10 +158,8 @@ def test_threads_share_a_deck() -> None:
 def test_dice_follow_the_weights(
     weights: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
-    """Over 10,000 draws of this seed the frequencies are near the weights.
-
-    Four standard deviations are 200 at most.
-    """
+    """Over 10,000 draws of this seed the frequencies are near the weights."""
+    # Four standard deviations are 200 at most.
     counts = Counter(indexes(Dice("seed"), "rule", weights, 10_000))
 
     assert [counts[i] for i in range(len(weights))] == pytest.approx(expected, abs=200)

@@ -108,7 +108,8 @@ class AsgiTarget:
         Raises:
             TargetError: the app failed to shut down.
         """
-        for exchange in list(self._live):
+        live, self._live = self._live, set()
+        for exchange in live:
             exchange.home.finish(exchange.disconnect)
         errors = []
         while self._lifespans:

@@ -46,10 +46,8 @@ def group(**fields: object) -> TargetGroup:
 def test_combinations_are_those_of_aws(
     kind: str, protocol: str | None, version: str | None
 ) -> None:
-    """Type, protocol and version go together just where AWS says so.
-
-    What is left out is filled in first: HTTP, and HTTP1 unless the protocol is TCP.
-    """
+    """Type, protocol and version go together just where AWS says so."""
+    # What is left out is filled in first: HTTP, and HTTP1 unless the protocol is TCP.
     filled = kind != "LAMBDA"
     meant = (protocol or "HTTP") if filled else protocol
     meant_version = version or ("HTTP1" if filled and meant != "TCP" else None)

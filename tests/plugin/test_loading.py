@@ -149,7 +149,7 @@ def test_broken_test_files_are_pytests_business(pytester: pytest.Pytester) -> No
 
     run.assert_outcomes(errors=1)
     run.stdout.fnmatch_lines(["*No module named 'no_such_module'*"])
-    assert "lattice" not in run.stdout.str()
+    assert "pytest_lattice" not in run.stdout.str()
 
 
 def test_help_shows_a_group_of_options(pytester: pytest.Pytester) -> None:

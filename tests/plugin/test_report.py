@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
+import subprocess
 
 import pytest
 
@@ -216,6 +216,17 @@ def test_prints(groups, x):
 """
 
 
+def in_a_shell(options: str) -> list[str]:
+    """Split options as the shell does into which somebody pastes them."""
+    run = subprocess.run(
+        ["/bin/sh", "-c", f"printf '%s\\n' {options}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.splitlines()
+
+
 def drawn(run: pytest.RunResult) -> list[str]:
     """Find what a test printed of its draws."""
     return [line for line in run.outlines if line.startswith("drawn:")]
@@ -232,7 +243,7 @@ def test_shown_command_repeats_the_draws(
     [command] = [line for line in first.outlines if line.startswith("again with: ")]
 
     shop.makepyfile(PRINTS.format(ids=["another"]))
-    options = shlex.split(command.removeprefix("again with: "))
+    options = in_a_shell(command.removeprefix("again with: "))
     second = shop.runpytest_inprocess(*options)
 
     assert len(drawn(first)) == 1
@@ -268,4 +279,5 @@ def test_network_does_not_outlive_its_report(shop: pytest.Pytester) -> None:
         """
     )
 
-    shop.runpytest_inprocess().assert_outcomes(passed=2)
+    # Inside this process, pytester itself remembers what every hook was called with.
+    shop.runpytest_subprocess().assert_outcomes(passed=2)

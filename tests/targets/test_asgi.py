@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, NoReturn, cast
@@ -322,6 +323,51 @@ def test_stream_of_a_closed_loop(
 
     asyncio.run(late())
     assert app.events == ["CancelledError"]
+
+
+def test_loop_closed_over_an_app(
+    apps: AppLoop, make_request: MakeRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An owner who just closes the loop gets asyncio's own complaint and no other."""
+    app = Endless()
+    target = AsgiTarget(cast("Any", app), apps)
+    loop = asyncio.new_event_loop()
+    reply = loop.run_until_complete(target.acall(make_request(), b""))
+    loop.close()
+    target.close()
+    del reply
+    gc.collect()
+
+    assert app.events == ["GeneratorExit"]
+    assert {record.name for record in caplog.records} == {"asyncio"}
+
+
+def test_call_that_is_thrown_away(
+    make_target: MakeTarget, make_request: MakeRequest
+) -> None:
+    """A call that nobody awaits to its end leaves its app to the target's closing."""
+    events: list[str] = []
+
+    async def main() -> None:
+        waiting, gone = asyncio.Event(), asyncio.Event()
+
+        @http_only
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            waiting.set()
+            events.append((await receive())["type"])
+            gone.set()
+
+        target = make_target(app)
+        call = target.acall(make_request(), b"")
+        call.send(None)
+        call.close()
+        await waiting.wait()
+        target.close()
+        await gone.wait()
+
+    asyncio.run(main())
+    assert events == ["http.disconnect"]
 
 
 @pytest.mark.parametrize("before", [False, True])

@@ -518,6 +518,16 @@ def test_cancelled_trio_caller_begins_no_work(apps: AppLoop) -> None:
     assert deed.outcome != "ended"
 
 
+def test_work_that_is_cancelled_before_it_begins(
+    foreign: asyncio.AbstractEventLoop,
+) -> None:
+    """Work whose caller was cancelled first is cancelled as it begins."""
+    work = loop_module._Cancellable(foreign, lambda loop: loop.create_future())  # noqa: SLF001 - the order of two threads, which no test can force
+    work._cancel()  # noqa: SLF001 - see above
+
+    assert work(foreign).cancelled()
+
+
 def test_blocking_call_inside_trio(apps: AppLoop) -> None:
     """A loop cannot be driven where Trio runs, so that gets the thread too."""
 
