@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import count
-from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pytest_lattice.clients.base import AsyncReply, Reply
@@ -115,9 +114,7 @@ class DataPlane:
         self._draw = draw
         self._id_prefix = id_prefix
         # Counting is one step, so threads need no lock.
-        self._ids = count(1)
-        # Reentrant: a stream may end while garbage is collected, anywhere.
-        self._lock = RLock()
+        self._ids, self._kept = count(1), count(1)
         self._app_of = app_of
         self._record = record
         self._hops: dict[_HopKey, tuple[AppTarget, Route, Headers]] = {}
@@ -176,6 +173,16 @@ class DataPlane:
             self._exchange(flight, answer, received, 0),
             _Body(answer.body, self._stream_end(flight, answer, received)),
         )
+
+    def full_name(self, host: str) -> str:
+        """Expand a service's short name to its generated DNS name.
+
+        Raises:
+            ConfigurationError: there is no such service.
+        """
+        if self.state is None:
+            raise LatticeError("the network is closed")
+        return self.state.configuration.service(host).dns_name
 
     # ---- the shared steps ---------------------------------------------------
 
@@ -259,9 +266,8 @@ class DataPlane:
         )
 
     def _keep(self, exchange: Exchange) -> None:
-        with self._lock:
-            self.exchanges.append(exchange)
-            self.total += 1
+        self.exchanges.append(exchange)
+        self.total = next(self._kept)
         self._record(exchange)
 
     def _failed(

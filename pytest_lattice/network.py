@@ -351,7 +351,9 @@ class LatticeNetwork:
         source = self._source(vpc, address, port)
         self._ports += 1
         settings: dict[str, Any] = {
-            "transport": NetworkTransport(self, source, library=library, http2=http2)
+            "transport": NetworkTransport(
+                self._plane, source, library=library, http2=http2
+            )
         }
         if service is not None:
             settings["base_url"] = _base_url(self.service(service))
@@ -381,7 +383,7 @@ class LatticeNetwork:
         Raises:
             ConfigurationError: there is no such service.
         """
-        return self._configuration.service(host).dns_name
+        return self._plane.full_name(host)
 
     # ---- what happened ------------------------------------------------------
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import ip_network
-from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from pytest_lattice.errors import ConfigurationError, advised
@@ -22,7 +21,7 @@ from pytest_lattice.model.names import (
     identifier,
     lattice_arn,
 )
-from pytest_lattice.model.value import Value, read_only
+from pytest_lattice.model.value import ReadOnly, Value, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -274,8 +273,8 @@ class Organization(Value):
             members += accounts
         for account in members:
             check_account(account)
-        units = {unit: tuple(self.units[unit]) for unit in self.units}
-        self._set(accounts=tuple(dict.fromkeys(members)), units=MappingProxyType(units))
+        units = ReadOnly({unit: tuple(self.units[unit]) for unit in self.units})
+        self._set(accounts=tuple(dict.fromkeys(members)), units=units)
 
     def members(self, receiver: str) -> tuple[str, ...]:
         """Return the accounts behind an organization or unit id of this one."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import MISSING, fields
-from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from dataclasses import Field
 
 _Given = TypeVar("_Given")
+_Item = TypeVar("_Item")
 
 
 class DerivedText(str):
@@ -68,8 +68,7 @@ class Value:
                 continue
             if _is_default(field, value):
                 continue
-            text = repr(dict(value) if isinstance(value, MappingProxyType) else value)
-            parts.append(f"{field.name}={text}" if field.kw_only else text)
+            parts.append(f"{field.name}={value!r}" if field.kw_only else repr(value))
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def _set(self, **changes: object) -> None:
@@ -92,6 +91,25 @@ def first_twice(things: Iterable[_Given]) -> _Given | None:
     return next((each for each, count in Counter(things).items() if count > 1), None)
 
 
+class ReadOnly(dict[str, _Item]):
+    """A mapping that cannot be changed.
+
+    Unlike `types.MappingProxyType` it can be copied, pickled and written as JSON.
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a declared value cannot be changed; use dataclasses.replace")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[ReadOnly[_Item]], tuple[dict[str, _Item]]]:
+        """Copy and unpickle through the constructor."""
+        return type(self), (dict(self),)
+
+
 def read_only(mapping: Mapping[str, str]) -> Mapping[str, str]:
     """Copy a mapping of strings into one that cannot be changed."""
-    return MappingProxyType({str(key): str(mapping[key]) for key in mapping})
+    return ReadOnly({str(key): str(mapping[key]) for key in mapping})

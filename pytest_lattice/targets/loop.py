@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     #: to drive it; the future belongs to the loop.
     Start: TypeAlias = Callable[[asyncio.AbstractEventLoop], asyncio.Future[T]]
 
-# Seconds after which a waiting thread looks whether a loop that is not ours was closed
-# under it; whatever else can happen wakes it at once.
+# Seconds after which one who waits looks whether a loop that is not ours was closed
+# under the work; whatever else can happen wakes at once.
 _LOOK_AGAIN = 1.0
 
 
@@ -267,7 +267,7 @@ class Home:
         except concurrent.futures.CancelledError:
             raise _stopped() from None
         except BaseException:
-            if outcome is not None:
+            if outcome is not None and not self.loop.is_closed():
                 outcome.cancel()
             raise
         finally:
@@ -330,11 +330,17 @@ class Home:
                 raise LatticeError("the event loop of the apps is closed")
             self._expect_other_driver()
         outcome = self._hand_in(start)
+        answer = asyncio.wrap_future(outcome)
         try:
-            return await asyncio.wrap_future(outcome)
+            while not self.private and not outcome.done():
+                await asyncio.wait({answer}, timeout=_LOOK_AGAIN)
+                if self.loop.is_closed() and not outcome.done():
+                    raise _stopped()
+            return await answer
         except asyncio.CancelledError:
             caller = asyncio.current_task()
             if caller is not None and caller.cancelling():
+                answer.cancel()
                 raise
             raise _stopped() from None
 

@@ -1,9 +1,10 @@
 """The common manners of declared values."""
 
 import copy
+import json
 import pickle
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, asdict, dataclass, field, replace
 
 import pytest
 
@@ -73,13 +74,36 @@ def test_derived_is_equal_to_given() -> None:
     assert hash(Sample("a")) == hash(Sample("a", 1, name="a-1"))
 
 
-def test_copies_derive_like_the_original() -> None:
-    """A copy still knows what was derived."""
-    for twin in (
-        copy.deepcopy(Sample("a").name),
-        pickle.loads(pickle.dumps(Sample("a").name)),  # noqa: S301  # our own bytes
-    ):
-        assert given(twin) is None
+@pytest.mark.parametrize(
+    "copied",
+    [
+        copy.copy,
+        copy.deepcopy,
+        lambda value: pickle.loads(pickle.dumps(value)),  # noqa: S301  # our own bytes
+    ],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_values_can_be_copied(copied: Callable[[Sample], Sample]) -> None:
+    """A copy is the same value, read-only too, and still knows what was derived."""
+    value = Sample("a", tags={"k": "v"})
+
+    assert copied(value) == value
+    assert repr(replace(copied(value), first="bb")) == "Sample('bb', tags={'k': 'v'})"
+    with pytest.raises(TypeError, match="cannot be changed"):
+        copied(value).tags.clear()  # type: ignore[attr-defined]  # what is refused
+
+
+def test_values_can_be_written_as_data() -> None:
+    """A value can be turned into plain data, as for a snapshot."""
+    value = Sample("a", tags={"k": "v"})
+
+    assert json.loads(json.dumps(asdict(value))) == {
+        "first": "a",
+        "second": 1,
+        "name": "a-1",
+        "size": 3,
+        "tags": {"k": "v"},
+    }
 
 
 def test_mapping_is_a_read_only_copy() -> None:
@@ -89,8 +113,36 @@ def test_mapping_is_a_read_only_copy() -> None:
     tags["k"] = "w"
 
     assert value.tags == {"k": "v"}
-    with pytest.raises(TypeError, match="does not support item assignment"):
-        value.tags["k"] = "w"  # type: ignore[index]  # what is refused
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tags: tags.__setitem__("k", "w"),
+        lambda tags: tags.__delitem__("k"),
+        lambda tags: tags.__ior__({"k": "w"}),
+        lambda tags: tags.clear(),
+        lambda tags: tags.pop("k"),
+        lambda tags: tags.popitem(),
+        lambda tags: tags.setdefault("l", "w"),
+        lambda tags: tags.update(k="w"),
+    ],
+    ids=[
+        *("set-item", "del-item", "or", "clear", "pop", "popitem"),
+        *("setdefault", "update"),
+    ],
+)
+def test_mapping_refuses_every_change(change: Callable[[object], object]) -> None:
+    """Each way to change a dict is refused, and what to do instead is told."""
+    tags = read_only({"k": "v"})
+
+    with pytest.raises(TypeError) as caught:
+        change(tags)
+
+    assert str(caught.value) == (
+        "a declared value cannot be changed; use dataclasses.replace"
+    )
+    assert tags == {"k": "v"}
 
 
 def test_mapping_is_of_text() -> None:

@@ -56,6 +56,19 @@ def pytester(
 
 
 @pytest.fixture
+def lean(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    pytestconfig: pytest.Config,
+) -> pytest.Pytester:
+    """Give a pytester whose inner runs have no other plugin, so they start sooner."""
+    name = "lattice" if is_installed(pytestconfig) else "pytest_lattice.plugin"
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"-p {name}")
+    return pytester
+
+
+@pytest.fixture
 def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     """Give a pytester whose tests can ask for the fixtures `shop` and `groups`."""
     pytester.makeconftest(SHOP)

@@ -107,7 +107,7 @@ def test_networks_can_stand_side_by_side(shop: pytest.Pytester) -> None:
                 other.add(*shop.configuration.target_groups)
                 other.add(*shop.configuration.services)
                 mine, theirs = (
-                    [each.client("shop").get("/").json()["target_group"] for _ in range(8)]
+                    [each.client("shop").get("/").json()["target"] for _ in range(8)]
                     for each in (shop, other)
                 )
             assert mine == theirs
@@ -247,12 +247,12 @@ class Answers:
 '''
 
 
-def test_hooks_of_a_folder_count_there_only(pytester: pytest.Pytester) -> None:
+def test_hooks_of_a_folder_count_there_only(lean: pytest.Pytester) -> None:
     """The hooks in a conftest.py are called for the tests of its folder."""
-    pytester.makepyfile(answers=ANSWERS)
-    pytester.makeconftest(CONFTEST.format(name="root"))
+    lean.makepyfile(answers=ANSWERS)
+    lean.makeconftest(CONFTEST.format(name="root"))
     for folder in ("one", "two"):
-        path = pytester.mkdir(folder)
+        path = lean.mkdir(folder)
         conftest = CONFTEST.format(name=folder)
         (path / "conftest.py").write_text(conftest, encoding="utf-8")
         (path / f"test_{folder}.py").write_text(
@@ -291,7 +291,7 @@ def test_make_no_target(lattice_network):
             encoding="utf-8",
         )
 
-    run = pytester.runpytest_subprocess("-W", "error")
+    run = lean.runpytest_subprocess("-W", "error")
 
     run.assert_outcomes(passed=10)
 

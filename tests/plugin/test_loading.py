@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Blocking and async clients, a WSGI app, an ASGI app with a lifespan, and a decision.
-USES = '''
+USES = """
 import asyncio
 from pytest_lattice import Forward, Listener, Rule, Service, TargetGroup
 
@@ -59,54 +59,51 @@ def test_decision(lattice_network):
 
 def test_without():
     pass
-'''
+"""
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        (),
-        ("-W", "error"),
-        ("--strict-markers", "--strict-config"),
-        ("--import-mode=importlib",),
-        ("--import-mode=append", "-x"),
-        ("-p", "no:cacheprovider", "--assert=plain"),
-        ("-W", "error", "-s", "-vv", "-rA", "--setup-show"),
-    ],
-    ids=" ".join,
-)
-def test_fixture_works_under_any_options(
-    pytester: pytest.Pytester, options: tuple[str, ...]
-) -> None:
-    """Nothing has to be switched on, and no strictness of a project is broken."""
+def test_fixture_needs_no_option(pytester: pytest.Pytester) -> None:
+    """Nothing has to be switched on, and nobody is warned of anything."""
     pytester.makepyfile(USES)
 
-    run = pytester.runpytest_subprocess(*options)
+    run = pytester.runpytest_subprocess()
 
     run.assert_outcomes(passed=4)
     assert "Warning" not in run.stdout.str()
 
 
-@pytest.mark.parametrize("options", [(), ("-W", "error")], ids=" ".join)
-def test_fixture_works_in_process(
-    pytester: pytest.Pytester, options: tuple[str, ...]
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-W", "error"),
+        ("--strict-markers", "--strict-config"),
+        ("--import-mode=importlib", "-x"),
+        ("--import-mode=append", "--assert=plain", "-p", "no:cacheprovider"),
+        ("-W", "error", "-s", "-vv", "-rA", "--setup-show"),
+    ],
+    ids=["-W error", "--strict", "importlib", "append", "verbose"],
+)
+def test_fixture_works_under_any_options(
+    lean: pytest.Pytester, options: tuple[str, ...]
 ) -> None:
+    """No strictness of a project is broken, and no import mode matters."""
+    lean.makepyfile(USES)
+
+    lean.runpytest_subprocess(*options).assert_outcomes(passed=4)
+
+
+def test_fixture_works_in_process(pytester: pytest.Pytester) -> None:
     """A run inside this one works as well, for those who test plugins of their own."""
     pytester.makepyfile(USES)
 
-    pytester.runpytest_inprocess(*options).assert_outcomes(passed=4)
+    pytester.runpytest_inprocess("-W", "error").assert_outcomes(passed=4)
 
 
-@pytest.mark.parametrize("distribution", ["load", "loadfile", "worksteal"])
-def test_fixture_works_on_workers(
-    pytester: pytest.Pytester, distribution: str
-) -> None:
+def test_fixture_works_on_workers(lean: pytest.Pytester) -> None:
     """Under xdist each worker has networks of its own."""
-    pytester.makepyfile(test_one=USES, test_two=USES)
+    lean.makepyfile(test_one=USES, test_two=USES)
 
-    run = pytester.runpytest_subprocess(
-        "-n", "2", "--dist", distribution, "-W", "error"
-    )
+    run = lean.runpytest_subprocess("-p", "xdist", "-n", "2", "-W", "error")
 
     run.assert_outcomes(passed=8)
 
@@ -136,16 +133,16 @@ def test_plugin_can_be_left_out(
 
     run.assert_outcomes(passed=1, errors=3)
     run.stdout.fnmatch_lines(["*fixture 'lattice_network' not found"])
-    assert pytester.runpytest_subprocess("-p", "no:lattice", "--lattice-seed=1").ret == (
-        pytest.ExitCode.USAGE_ERROR
-    )
+    assert pytester.runpytest_subprocess(
+        "-p", "no:lattice", "--lattice-seed=1"
+    ).ret == (pytest.ExitCode.USAGE_ERROR)
 
 
 def test_broken_test_files_are_pytests_business(pytester: pytest.Pytester) -> None:
     """An error while tests are collected is shown as it would be without us."""
     pytester.makepyfile(test_broken="import no_such_module", test_fine=USES)
 
-    run = pytester.runpytest_subprocess()
+    run = pytester.runpytest_inprocess()
 
     run.assert_outcomes(errors=1)
     run.stdout.fnmatch_lines(["*No module named 'no_such_module'*"])
@@ -159,7 +156,7 @@ def test_help_shows_a_group_of_options(pytester: pytest.Pytester) -> None:
     group = text.partition("VPC Lattice service networks:\n")[2].partition("\n\n")[0]
     assert "--lattice-seed=TEXT" in group
     assert "--lattice-draw={deck,random}" in group.replace(" ", "=")
-    ini = text.partition("[pytest] configuration options")[2]
+    ini = text.partition("\n[pytest] ")[2]
     assert "lattice_seed (string):" in ini
     assert "lattice_draw (string):" in ini
 
@@ -216,7 +213,7 @@ def test_unused_plugin_loads_nothing(
     monkeypatch: pytest.MonkeyPatch,
     options: tuple[str, ...],
 ) -> None:
-    """Where no test asks for a network, only the plugin's own two modules are loaded."""
+    """Where no test asks for a network, only the plugin's own modules are loaded."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS")
     pytester.makeconftest(WRITES_MODULES)
@@ -235,9 +232,9 @@ def test_unused_plugin_loads_nothing(
     assert without <= loaded
 
 
-def test_nothing_is_used_unasked(pytester: pytest.Pytester) -> None:
+def test_nothing_is_used_unasked(lean: pytest.Pytester) -> None:
     """A test that does not ask for the network has no fixture of ours."""
-    pytester.makepyfile(
+    lean.makepyfile(
         """
         import sys
 
@@ -247,4 +244,4 @@ def test_nothing_is_used_unasked(pytester: pytest.Pytester) -> None:
         """
     )
 
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    lean.runpytest_subprocess().assert_outcomes(passed=1)

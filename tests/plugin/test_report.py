@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from tests.plugin.conftest import SHOP
+
 FAILS = """
 import pytest
 
@@ -25,14 +27,18 @@ def assert_sections(run: pytest.RunResult, *, shown: bool) -> None:
     assert [title in text for title in SECTIONS] == [shown] * 3
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["plain", "xdist"])
+XDIST = ("-p", "xdist", "-n", "2")
+
+
+@pytest.mark.parametrize("options", [(), XDIST], ids=["plain", "xdist"])
 def test_failing_test_shows_its_network(
-    shop: pytest.Pytester, options: tuple[str, ...]
+    lean: pytest.Pytester, options: tuple[str, ...]
 ) -> None:
     """A failing test shows its seed, its last exchanges and their log entries."""
-    shop.makepyfile(test_it=FAILS)
+    lean.makeconftest(SHOP)
+    lean.makepyfile(test_it=FAILS)
 
-    run = shop.runpytest_subprocess(*options)
+    run = lean.runpytest_subprocess(*options)
 
     run.assert_outcomes(failed=1)
     run.stdout.fnmatch_lines(
@@ -64,12 +70,13 @@ def test_failing_test_in_process_shows_its_network(shop: pytest.Pytester) -> Non
     assert_sections(shop.runpytest_inprocess(), shown=True)
 
 
-@pytest.mark.parametrize("options", [("-rA",), ("-rA", "-n", "2")], ids=["", "xdist"])
+@pytest.mark.parametrize("options", [(), XDIST], ids=["plain", "xdist"])
 def test_other_tests_show_nothing(
-    shop: pytest.Pytester, options: tuple[str, ...]
+    lean: pytest.Pytester, options: tuple[str, ...]
 ) -> None:
     """A test that passes, is skipped or fails as expected shows no section."""
-    shop.makepyfile(
+    lean.makeconftest(SHOP)
+    lean.makepyfile(
         """
         import pytest
 
@@ -85,7 +92,7 @@ def test_other_tests_show_nothing(
         """
     )
 
-    run = shop.runpytest_subprocess(*options)
+    run = lean.runpytest_subprocess("-rA", *options)
 
     run.assert_outcomes(passed=1, skipped=1, xfailed=1)
     assert_sections(run, shown=False)
@@ -143,7 +150,9 @@ def test_failing_setup_shows_the_network(shop: pytest.Pytester) -> None:
     run = shop.runpytest_inprocess()
 
     run.assert_outcomes(errors=1)
-    run.stdout.fnmatch_lines(["*ERROR at setup of test_it*", "*last 5 of 20 exchanges*"])
+    run.stdout.fnmatch_lines(
+        ["*ERROR at setup of test_it*", "*last 5 of 20 exchanges*"]
+    )
     assert_sections(run, shown=True)
 
 
@@ -168,7 +177,11 @@ def test_failing_teardown_shows_the_network(shop: pytest.Pytester) -> None:
 
     run.assert_outcomes(passed=1, errors=1)
     run.stdout.fnmatch_lines(
-        ["*ERROR at teardown of test_it*", "*last 1 of 1 exchanges*", "GET *at-the-end *"]
+        [
+            "*ERROR at teardown of test_it*",
+            "*last 1 of 1 exchanges*",
+            "GET *at-the-end *",
+        ]
     )
     assert_sections(run, shown=True)
 
@@ -176,7 +189,7 @@ def test_failing_teardown_shows_the_network(shop: pytest.Pytester) -> None:
 def test_app_that_cannot_be_shut_down_fails_the_teardown(
     shop: pytest.Pytester,
 ) -> None:
-    """An error of an app's shutdown is an error of the test, which shows its network."""
+    """An app that fails to shut down fails its test, which shows its network."""
     shop.makepyfile(
         """
         from pytest_lattice import Forward, Listener, Service, TargetGroup
@@ -186,7 +199,8 @@ def test_app_that_cannot_be_shut_down_fails_the_teardown(
                 await receive()
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
-                raise RuntimeError("cannot shut down")
+                await send({"type": "lifespan.shutdown.failed", "message": "no"})
+                return
             await send({"type": "http.response.start", "status": 204})
             await send({"type": "http.response.body"})
 
@@ -202,7 +216,7 @@ def test_app_that_cannot_be_shut_down_fails_the_teardown(
     run = shop.runpytest_inprocess()
 
     run.assert_outcomes(passed=1, errors=1)
-    run.stdout.fnmatch_lines(["*RuntimeError: cannot shut down*"])
+    run.stdout.fnmatch_lines(["*TargetError: app `app` failed to shut down: `no`"])
     assert_sections(run, shown=True)
 
 
@@ -260,9 +274,10 @@ def test_other_seed_gives_other_draws(shop: pytest.Pytester) -> None:
     assert first != second
 
 
-def test_network_does_not_outlive_its_report(shop: pytest.Pytester) -> None:
+def test_network_does_not_outlive_its_report(lean: pytest.Pytester) -> None:
     """A session of many tests does not keep the histories of all of them."""
-    shop.makepyfile(
+    lean.makeconftest(SHOP)
+    lean.makepyfile(
         """
         import gc
         import weakref
@@ -280,4 +295,4 @@ def test_network_does_not_outlive_its_report(shop: pytest.Pytester) -> None:
     )
 
     # Inside this process, pytester itself remembers what every hook was called with.
-    shop.runpytest_subprocess().assert_outcomes(passed=2)
+    lean.runpytest_subprocess().assert_outcomes(passed=2)

@@ -608,6 +608,7 @@ def test_interrupt_beside_the_work(apps: AppLoop) -> None:
     assert deed.outcome == "cancelled"
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="only where it exists")
 def test_interrupt_while_waiting_for_the_driver(apps: AppLoop) -> None:
     """Control-C in a thread that waits ends its own work and no other's."""
     leading, handed_in = Deed(), Deed()

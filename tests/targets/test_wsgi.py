@@ -720,6 +720,16 @@ def test_protocol_violation(
     assert client_sees == (500, b"Internal Server Error")
 
 
+def test_protocol_violation_in_a_body_that_is_read_whole(
+    make_request: MakeRequest,
+) -> None:
+    """A wrong chunk is found where the body is read at once, too."""
+    app = answering(Closable([b"a", "b"]), ("Content-Length", "2"))
+
+    with pytest.raises(TargetError, match="gave a body not of bytes"):
+        WsgiTarget(app).call(make_request(), b"")
+
+
 # Flask.
 
 
