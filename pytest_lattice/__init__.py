@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         TargetReply,
         TargetRequest,
     )
+    from pytest_lattice.targets.lambda_event import LambdaSettings
 
 __all__ = [
     "AccessLog",
@@ -65,6 +66,7 @@ __all__ = [
     "Forwarded",
     "HeaderMatch",
     "HealthCheck",
+    "LambdaSettings",
     "LatticeAssertionError",
     "LatticeError",
     "LatticeNetwork",
@@ -134,6 +136,7 @@ _MODULES = {
     "model.target_group": ("HealthCheck", "Target", "TargetGroup"),
     "network": ("LatticeNetwork",),
     "targets.base": ("AppTarget", "AsyncTargetReply", "TargetReply", "TargetRequest"),
+    "targets.lambda_event": ("LambdaSettings",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

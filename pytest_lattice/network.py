@@ -7,12 +7,10 @@ module that knows every part of the package.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import lru_cache
-from ipaddress import ip_address, ip_network
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
-from urllib.parse import quote, urlsplit
 
+from pytest_lattice.apps import Apps, TargetKey, target_key
+from pytest_lattice.clients.address import base_url, place, request_to
 from pytest_lattice.clock import Clock
 from pytest_lattice.dataplane import DataPlane
 from pytest_lattice.decision.decide import Decision, decide
@@ -20,7 +18,6 @@ from pytest_lattice.draws import Deck, Dice
 from pytest_lattice.errors import (
     ConfigurationError,
     LatticeError,
-    advised,
     unknown,
 )
 from pytest_lattice.logs.query import AccessLog
@@ -29,14 +26,13 @@ from pytest_lattice.model.message import LatticeRequest, Source
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, digest
 from pytest_lattice.model.target_group import TargetStatus
 from pytest_lattice.routing.overview import overview
-from pytest_lattice.routing.state import State, address_in, compile_state
+from pytest_lattice.routing.state import State, compile_state
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncIterable,
         Callable,
         Iterable,
-        Iterator,
         Mapping,
         Sequence,
     )
@@ -50,20 +46,16 @@ if TYPE_CHECKING:
     from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.logs.subscriptions import FileDestination
     from pytest_lattice.model.service import Service
-    from pytest_lattice.model.target_group import Target, TargetGroup
     from pytest_lattice.routing.weights import Draw
-    from pytest_lattice.targets.base import AppTarget
-    from pytest_lattice.targets.loop import AppLoop
+    from pytest_lattice.targets.lambda_event import LambdaSettings
 
 DrawKind: TypeAlias = Literal["deck", "random"]
 _DRAWS: dict[str, Callable[[str], Draw]] = {"deck": Deck, "random": Dice}
 _STATUSES: tuple[str, ...] = get_args(TargetStatus)
-_TargetKey: TypeAlias = tuple[str, str, int | None]
 #: How many exchanges a network keeps, unless told otherwise.
 HISTORY = 50_000
-# What a client leaves as it is in a path; other characters travel percent-encoded.
-_PATH_SAFE = "!$%&'()*+,-./:;=@[\\]^_|~"
-_QUERY_SAFE = _PATH_SAFE + "?`{}"
+#: How many different questions are remembered as requests.
+_ASKED = 1000
 _FIRST_CLIENT_PORT = 32_768
 _CLIENT_PORTS = 28_232
 
@@ -80,6 +72,7 @@ class LatticeNetwork:
             for honest dice.
         raise_target_exceptions: whether an exception of a test app is raised in
             the test, as httpx does, or answered as a server would.
+        lambda_settings: what to choose for Lambda functions where AWS is silent.
         history: how many exchanges are kept for the access log and reports.
         plugins: objects with hooks (`pytest_lattice.hookspecs`), outside pytest.
         hook: the hook relay to call instead, as pytest has it.
@@ -96,6 +89,7 @@ class LatticeNetwork:
         seed: str = "pytest-lattice",
         draw: DrawKind = "deck",
         raise_target_exceptions: bool = True,
+        lambda_settings: LambdaSettings | None = None,
         history: int = HISTORY,
         plugins: Sequence[object] = (),
         hook: HookRelay | None = None,
@@ -111,13 +105,10 @@ class LatticeNetwork:
         self.draw: DrawKind = draw
         #: The virtual clock.
         self.clock = Clock()
-        self._raise = raise_target_exceptions
         self._configuration = Configuration()
-        self._statuses: dict[_TargetKey, TargetStatus] = {}
-        self._apps: dict[_TargetKey, AppTarget] = {}
-        self._loop: AppLoop | None = None
-        self._lock = Lock()
+        self._statuses: dict[TargetKey, TargetStatus] = {}
         self._ports = 0
+        self._asked: dict[tuple[object, ...], LatticeRequest] = {}
         self._places: dict[tuple[str | None, str | None], tuple[str, str]] = {}
         self._destinations: dict[Path, FileDestination] = {}
         self._questions = _DRAWS[draw](seed)
@@ -126,12 +117,18 @@ class LatticeNetwork:
             from pytest_lattice.hookspecs import own_hooks
 
             self._hook = own_hooks(plugins)
+        self._apps = Apps(
+            clock=self.clock,
+            raise_exceptions=raise_target_exceptions,
+            lambda_settings=lambda_settings,
+            hook=self._hook,
+        )
         self._plane = DataPlane(
             clock=self.clock,
             draw=_DRAWS[draw](seed),
             id_prefix=_id_prefix(seed),
             history=history,
-            app_of=self._app_of,
+            app_of=self._apps.of,
             record=self._record,
         )
         self._plane.use(self._compile(self._configuration))
@@ -159,17 +156,15 @@ class LatticeNetwork:
         self._state_or_raise()
         before = self._configuration
         grown = before.with_resources(resources)
+        added = grown.target_groups[len(before.target_groups) :]
         with ExitStack() as undo:
-            made: dict[_TargetKey, AppTarget] = {}
-            for group in grown.target_groups[len(before.target_groups) :]:
-                for key, app in self._targets_made_by_hooks(group):
-                    made[key] = app
-                    undo.callback(app.close)
+            made = self._apps.recognize(added, undo)
             state = self._compile(grown)
             undo.pop_all()
         self._configuration = grown
-        self._apps |= made
+        self._apps.keep(made)
         self._places.clear()
+        self._asked.clear()
         self._plane.use(state)
 
     def set_target_status(
@@ -195,7 +190,7 @@ class LatticeNetwork:
         if not found:
             raise unknown("target", target, (each.id for each in group.registered))
         for each in found:
-            self._statuses[_key(group, each)] = status
+            self._statuses[target_key(group, each)] = status
         self._plane.use(self._compile(self._configuration))
 
     def service(self, name: str) -> Service:
@@ -251,27 +246,20 @@ class LatticeNetwork:
             ConfigurationError: an unknown short name or VPC.
         """
         state = self._state_or_raise()
-        scheme, name, suffix, port, path, query = _parts(url)
-        # A name without a dot is short, unless it is an IPv6 address.
-        if not {".", ":"}.intersection(name):
-            name = self.full_name(name)
-        pairs = headers.items() if hasattr(headers, "items") else headers
-        given = [(key.lower(), value) for key, value in pairs]
-        if not any(key == "host" for key, _ in given):
-            host = f"[{name}]" if ":" in name else name
-            given.insert(0, ("host", host + suffix))
-        request = LatticeRequest(
-            method=method,
-            scheme=scheme,
-            host=next(value for key, value in given if key == "host"),
-            server_name=name,
-            port=port,
-            path=path,
-            query=query,
-            headers=tuple(given),
-            http_version="HTTP/2" if http2 and scheme == "https" else "HTTP/1.1",
-            source=self._source(vpc, address, _FIRST_CLIENT_PORT),
-        )
+        key = (method, url, vpc, address, http2)
+        request = None if headers else self._asked.get(key)
+        if request is None:
+            source = self._source(vpc, address, _FIRST_CLIENT_PORT)
+            request = request_to(
+                method,
+                url,
+                headers=headers,
+                http2=http2,
+                source=source,
+                full_name=self.full_name,
+            )
+            if not headers and len(self._asked) < _ASKED:
+                self._asked[key] = request
         now = self.clock.microseconds
         return decide(state, request, now=now, draw=self._questions)
 
@@ -356,13 +344,13 @@ class LatticeNetwork:
             )
         }
         if service is not None:
-            settings["base_url"] = _base_url(self.service(service))
+            settings["base_url"] = base_url(self.service(service))
         return library, settings
 
     def _source(self, vpc: str | None, address: str | None, port: int) -> Source:
         if (vpc, address) not in self._places:
-            place = _place(self._state_or_raise(), vpc, address)
-            self._places[vpc, address] = place
+            found = place(self._state_or_raise(), vpc, address)
+            self._places[vpc, address] = found
         return Source(*self._places[vpc, address], port)
 
     # ---- the entrance of clients --------------------------------------------
@@ -445,56 +433,11 @@ class LatticeNetwork:
         return compile_state(
             configuration,
             lambda group, target: (
-                self._statuses.get(_key(group, target))
+                self._statuses.get(target_key(group, target))
                 # Targets serve from the start; probing is not modelled yet.
                 or ("HEALTHY" if group.health_check_enabled else "UNAVAILABLE")
             ),
         )
-
-    def _targets_made_by_hooks(
-        self, group: TargetGroup
-    ) -> Iterator[tuple[_TargetKey, AppTarget]]:
-        """Ask the hooks about each target; what they leave must be recognized."""
-        from pytest_lattice.targets.recognize import recognize
-
-        for target in group.registered:
-            made = None
-            if target.app is not None and self._hook is not None:
-                made = self._hook.pytest_lattice_make_target(obj=target.app)
-            if made is not None:
-                yield _key(group, target), made
-            elif target.app is not None:
-                recognize(target.app, group)
-
-    def _app_of(self, group: TargetGroup, target: Target) -> AppTarget:
-        app = self._apps.get(_key(group, target))
-        return app if app is not None else self._make_app(group, target)
-
-    def _make_app(self, group: TargetGroup, target: Target) -> AppTarget:
-        from pytest_lattice.targets.loop import AppLoop
-        from pytest_lattice.targets.recognize import (
-            make_target,
-        )
-
-        if target.app is None:
-            error = ConfigurationError(
-                f"target `{target.id}` of target group `{group.name}` has no app"
-            )
-            error.add_note('bind one with targets=[app], or ask for targets="echo"')
-            raise error
-        with self._lock:
-            key = _key(group, target)
-            if key not in self._apps:
-                if self._loop is None:
-                    self._loop = AppLoop()
-                self._apps[key] = make_target(
-                    target.app,
-                    group,
-                    loop=self._loop,
-                    raise_exceptions=self._raise,
-                    now=lambda: self.clock.microseconds,
-                )
-            return self._apps[key]
 
     def _record(self, exchange: Exchange) -> None:
         state = exchange.decision.state
@@ -521,15 +464,11 @@ class LatticeNetwork:
     def close(self) -> None:
         """Shut apps down and close files; the network answers no more."""
         self._plane.use(None)
-        apps, self._apps = self._apps, {}
         # Each is closed even if one before raises; the apps go first.
         with ExitStack() as stack:
             for destination in self._destinations.values():
                 stack.callback(destination.close)
-            if self._loop is not None:
-                stack.callback(self._loop.close)
-            for app in apps.values():
-                stack.callback(app.close)
+            self._apps.close(stack)
 
     def __enter__(self) -> Self:
         """Return the network itself."""
@@ -545,10 +484,6 @@ class LatticeNetwork:
         return f"<LatticeNetwork with services {names or '(none)'}, seed {self.seed!r}>"
 
 
-def _key(group: TargetGroup, target: Target) -> _TargetKey:
-    return (group.arn, target.id, target.port)
-
-
 def _id_prefix(seed: str) -> str:
     """Begin request ids like a UUID; a counter fills the last part."""
     text = digest("request", seed, length=20)
@@ -558,68 +493,3 @@ def _id_prefix(seed: str) -> str:
 def _logged_arns(exchange: Exchange) -> tuple[str, ...]:
     way = exchange.decision.way
     return tuple(part.arn for part in (way.service, way.network) if part is not None)
-
-
-def _base_url(service: Service) -> str:
-    """Write the URL of a service: its HTTPS listener, or else the first one."""
-    listeners = sorted(service.listeners, key=lambda each: each.scheme != "https")
-    if not listeners:
-        raise ConfigurationError(f"service `{service.name}` has no listener")
-    first = listeners[0]
-    usual = 443 if first.scheme == "https" else 80
-    port = "" if first.port == usual else f":{first.port}"
-    return f"{first.scheme}://{service.dns_name}{port}"
-
-
-@lru_cache(maxsize=4096)
-def _parts(url: str) -> tuple[str, str, str, int, str, str | None]:
-    """Split a URL into scheme, name, suffix of ``host``, port, path and query."""
-    malformed = ConfigurationError(f"URL `{url}` is not of the form https://name/path")
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise malformed from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise malformed
-    usual = 443 if parts.scheme == "https" else 80
-    try:
-        port = parts.port or usual
-    except ValueError:
-        raise ConfigurationError(f"URL `{url}` has no port from 1 to 65535") from None
-    suffix = "" if port == usual else f":{port}"
-    path = quote(parts.path, _PATH_SAFE) or "/"
-    asks = "?" in url.partition("#")[0]
-    query = quote(parts.query, _QUERY_SAFE) if asks else None
-    return parts.scheme, parts.hostname, suffix, port, path, query
-
-
-def _place(state: State, vpc: str | None, address: str | None) -> tuple[str, str]:
-    """Choose the VPC and the address of a client."""
-    if vpc is None:
-        if not state.networks:
-            raise advised(
-                "no VPC is associated with a service network",
-                'associate one with ServiceNetwork(..., vpcs=["default"])',
-            )
-        if len(state.networks) > 1:
-            names = sorted(each.name for each, _ in state.networks.values())
-            raise advised(
-                f"say which VPC calls: {len(names)} are associated",
-                f"vpc= one of {', '.join(f'`{n}`' for n in names)}",
-            )
-        ((found, _),) = state.networks.values()
-    else:
-        found = state.configuration.vpc(vpc)
-    if address is None:
-        return found.id, address_in(found.cidr, f"client of {found.id}")
-    try:
-        ranges = (ip_network(found.cidr), ip_network(found.ipv6_cidr))
-        inside = any(ip_address(address) in each for each in ranges)
-    except ValueError:
-        raise ConfigurationError(f"`{address}` is not an IP address") from None
-    if not inside:
-        raise ConfigurationError(
-            f"address `{address}` is not in VPC `{found.name}` "
-            f"({found.cidr}, {found.ipv6_cidr})"
-        )
-    return found.id, address

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "pytest_lattice"
 PURE = frozenset({"model", "auth", "routing", "decision", "errors"})
 WINGS = frozenset({"clients", "targets", "logs", "loaders", "assertions", "analysis"})
 CORE = frozenset({"decision", "routing", "auth", "model", "errors"})
-BELOW_PLUGIN = WINGS | CORE | {"network", "dataplane", "clock", "draws"}
+BELOW_PLUGIN = WINGS | CORE | {"network", "dataplane", "apps", "clock", "draws"}
 
 # Which layers a layer may import beside itself. An arrow that is not here is forbidden,
 # so modules on one level (two wings, routing and auth) do not know each other.
@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "clock": frozenset({"model", "routing", "errors"}),
     "draws": frozenset({"model", "routing", "errors"}),
     "dataplane": CORE | {"clients", "targets", "clock"},
-    "network": WINGS | CORE | {"dataplane", "clock", "draws", "hookspecs"},
+    "apps": CORE | {"targets", "clock"},
+    "network": WINGS | CORE | {"apps", "dataplane", "clock", "draws", "hookspecs"},
     # For typing only: what the hooks are given.
     "hookspecs": BELOW_PLUGIN,
     "plugin": BELOW_PLUGIN | {"hookspecs"},
@@ -82,7 +83,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
 NAMED_IN_SIGNATURES: dict[str, tuple[str, ...]] = {
     "grpc": ("network.py", "plugin.py", "__init__.py"),
     "httpx": ("network.py", "plugin.py", "__init__.py"),
-    "pluggy": ("network.py",),
+    "pluggy": ("network.py", "apps.py"),
 }
 # These import at their head what they are about, because they are themselves imported
 # only when they are used; `lazy_edges` holds that.

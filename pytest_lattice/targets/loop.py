@@ -14,14 +14,12 @@ rest of a call:
       by another thread               the other one is done with its own work first
     blocking, beside another        on a private loop in a daemon thread, started now
       running loop (or Trio)
-    async, on another loop          on the home where that runs or is private (then in
-                                      a daemon thread), else the caller's loop becomes
-                                      the home
+    async, on another loop          on the home if that runs, or is private (then in a
+                                      daemon thread); else the caller's becomes the home
     async, under Trio               as blocking, in a worker thread
 
-A blocking call on the very loop that would have to answer it is refused.  Apps notice
-a new home by the loop being another one; nothing here knows of requests.  asyncio and
-anyio are imported when used.
+A blocking call on the very loop that would have to answer it is refused.  Nothing here
+knows of requests.  asyncio and anyio are imported when used.
 """
 
 from __future__ import annotations
@@ -43,7 +41,7 @@ if TYPE_CHECKING:
     #: to drive it; the future belongs to the loop.
     Start: TypeAlias = Callable[[asyncio.AbstractEventLoop], asyncio.Future[T]]
 
-# Seconds after which one who waits looks whether a loop that is not ours was closed
+# Seconds after which one who waits looks whether another's loop was stopped or closed
 # under the work; whatever else can happen wakes at once.
 _LOOK_AGAIN = 1.0
 
@@ -104,8 +102,7 @@ class AppLoop:
             return home
         with self._lock:
             home = self._usable_home()
-            if here is None:
-                # Trio's worker threads can drive any home.
+            if here is None:  # Trio, whose worker threads can drive any home
                 home = self._home = home or _private_home()
             elif home is None or not home.is_reachable():
                 home = self._home = self._home_on(here)
@@ -260,7 +257,7 @@ class Home:
         try:
             outcome = self._hand_in(start)
             outcome.add_done_callback(turn.wake)
-            turn.wait(self.loop)
+            self._wait_for(turn)
             if turn.leads:
                 return self._drive(asyncio.wrap_future(outcome, loop=self.loop))
             return outcome.result()
@@ -277,6 +274,18 @@ class Home:
                 else:
                     self._line.remove(turn)
                     self._free.notify_all()
+
+    def _wait_for(self, turn: _Turn) -> None:
+        """Wait until the work is done, or until it is this thread's turn to drive."""
+        while not turn.woken.wait(_LOOK_AGAIN):
+            with self._lock:
+                if self.loop.is_closed():
+                    raise _stopped()
+                if turn.may_drive and not self._led and not self.loop.is_running():
+                    # Its owner stopped the loop in the middle of the work.
+                    self._led = turn.leads = True
+                    self._line.remove(turn)
+                    return
 
     def _hand_in(self, start: Start[T]) -> concurrent.futures.Future[T]:
         import asyncio
@@ -368,17 +377,11 @@ class _Turn:
     def __init__(self, *, may_drive: bool) -> None:
         self.may_drive = may_drive
         self.leads = False
-        self._woken = threading.Event()
+        self.woken = threading.Event()
 
     def wake(self, _: object = None) -> None:
         """Say that the work is done, or that it is this thread's turn to drive."""
-        self._woken.set()
-
-    def wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait to be woken, but not for a loop that is closed."""
-        while not self._woken.wait(_LOOK_AGAIN):
-            if loop.is_closed():
-                raise _stopped()
+        self.woken.set()
 
 
 class _Cancellable:
@@ -472,12 +475,9 @@ def _may_drive_here() -> bool:
     """Tell whether a loop can be driven in this thread: no other one may run here."""
     if _running_loop() is not None:
         return False
-    trio = sys.modules.get("trio")
-    if trio is None:
-        return True
     try:
-        trio.lowlevel.current_trio_token()
-    except RuntimeError:
+        sys.modules["trio"].lowlevel.current_trio_token()
+    except (KeyError, RuntimeError):
         return True
     return False
 
@@ -493,4 +493,8 @@ def _refusal() -> BlockingCallError:
 
 
 def _stopped() -> LatticeError:
-    return LatticeError("the app was stopped before it had answered")
+    error = LatticeError("the app was stopped before it had answered")
+    error.add_note(
+        "the network was closed, or the loop of another caller on which it ran"
+    )
+    return error

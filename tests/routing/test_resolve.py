@@ -322,3 +322,28 @@ def test_short_name_of_two_services_is_not_guessed_at() -> None:
 def test_host_name(host: str, expected: str) -> None:
     """Port, trailing dot and case take no part in a name."""
     assert host_name(host) == expected
+
+
+def test_way_is_remembered() -> None:
+    """The same VPC, name, port and scheme lead the same way, found only once."""
+    state = compiled(SHOP, CART)
+    calls = [request(url="https://shop/a"), request("POST", "https://shop/b?c=d")]
+
+    ways = [resolve(state, call) for call in calls]
+
+    assert ways[0] is ways[1]
+    assert resolve(state, request(url="http://shop/")) is not ways[0]
+    assert resolve(state, request(url="https://cart/")) is not ways[0]
+
+
+def test_names_that_anybody_can_invent_are_not_remembered() -> None:
+    """However many unknown names are called, none of them takes memory."""
+    state = compiled(SHOP)
+
+    for number in range(100):
+        resolve(state, request(url=f"http://unknown-{number}/"))
+        resolve(state, request(url=f"http://shop:{number + 9000}/"))
+        resolve(state, request(vpc=f"vpc-{number:08x}"))
+    resolve(state, request(url="https://Shop./"))
+
+    assert state.ways == {}

@@ -743,10 +743,12 @@ def test_close_while_others_wait(waiting: int) -> None:
         futures = [in_thread(pool, apps, Deed()) for _ in range(waiting + 1)]
         apps.close()
         for future in futures:
-            with pytest.raises(
-                LatticeError, match=r"^the app was stopped before it had answered$"
-            ):
+            with pytest.raises(LatticeError) as caught:
                 future.result()
+            assert str(caught.value) == "the app was stopped before it had answered"
+            assert caught.value.__notes__ == [
+                "the network was closed, or the loop of another caller on which it ran"
+            ]
 
 
 def test_close_while_an_async_caller_waits(apps: AppLoop) -> None:
@@ -789,6 +791,55 @@ def test_foreign_loop_closed_under_a_waiting_thread(
         foreign.close()
         with pytest.raises(LatticeError, match=r"^the app was stopped before"):
             future.result()
+
+
+def test_foreign_loop_closed_under_an_async_caller(
+    apps: AppLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for a caller on another loop."""
+    monkeypatch.setattr(loop_module, "_LOOK_AGAIN", 0.001)
+    foreign = asyncio.new_event_loop()
+
+    async def own(pool: ThreadPoolExecutor) -> "Future[str]":
+        home = apps.home_for_async_call()
+        entered = threading.Event()
+
+        def lose(_: object) -> "Future[str]":
+            entered.set()
+            return Future()
+
+        monkeypatch.setattr(home, "_hand_in", lose)
+        future = pool.submit(lambda: asyncio.run(apps.arun(call_who)))
+        entered.wait()
+        return future
+
+    with ThreadPoolExecutor() as pool:
+        future = foreign.run_until_complete(own(pool))
+        foreign.close()
+        with pytest.raises(LatticeError, match=r"^the app was stopped before"):
+            future.result()
+
+
+def test_foreign_loop_stopped_under_a_waiting_thread(
+    apps: AppLoop,
+    foreign: asyncio.AbstractEventLoop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thread that waits drives a loop on when its owner has stopped."""
+    monkeypatch.setattr(loop_module, "_LOOK_AGAIN", 0.001)
+    deed = Deed()
+
+    async def main(pool: ThreadPoolExecutor) -> "Future[str]":
+        await apps.arun(where)
+        future = pool.submit(apps.run, deed)
+        await asyncio.to_thread(deed.begun.wait)
+        return future
+
+    with ThreadPoolExecutor() as pool:
+        future = foreign.run_until_complete(main(pool))
+        deed.end()
+        assert future.result() == "done"
+    foreign.run_until_complete(foreign.shutdown_default_executor())
 
 
 def test_finish_on_a_running_loop_does_not_wait(apps: AppLoop) -> None:

@@ -1,0 +1,139 @@
+"""What answers behind the targets of one network, made when first called.
+
+Hooks are asked when a target is declared, and what they leave must be recognized
+then; apps are wrapped, and their event loop is opened, only when a request comes.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from threading import Lock
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_lattice.errors import advised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pluggy import HookRelay
+
+    from pytest_lattice.clock import Clock
+    from pytest_lattice.model.target_group import Target, TargetGroup
+    from pytest_lattice.targets.base import AppTarget
+    from pytest_lattice.targets.lambda_event import LambdaSettings
+    from pytest_lattice.targets.loop import AppLoop
+
+TargetKey: TypeAlias = tuple[str, str, int | None]
+
+
+def target_key(group: TargetGroup, target: Target) -> TargetKey:
+    """Tell one registration from every other."""
+    return (group.arn, target.id, target.port)
+
+
+class Apps:
+    """The apps of one network, by target.
+
+    Args:
+        clock: the network's clock, which Lambda handlers see.
+        raise_exceptions: whether exceptions of apps go through to the caller.
+        lambda_settings: what to choose for Lambda functions where AWS is silent.
+        hook: asked first what an object is; None where there are no plugins.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        raise_exceptions: bool,
+        lambda_settings: LambdaSettings | None,
+        hook: HookRelay | None,
+    ) -> None:
+        """Hold no app yet."""
+        self._clock = clock
+        self._raise = raise_exceptions
+        self._settings = lambda_settings
+        self._hook = hook
+        self._apps: dict[TargetKey, AppTarget] = {}
+        self._loop: AppLoop | None = None
+        self._lock = Lock()
+
+    def recognize(
+        self, groups: Iterable[TargetGroup], undo: ExitStack
+    ) -> dict[TargetKey, AppTarget]:
+        """Ask the hooks about the targets of new groups, and recognize the others.
+
+        Args:
+            groups: the new target groups.
+            undo: gets what closes the apps again, should the change fail.
+
+        Returns:
+            What the hooks made; `keep` it when all went well.
+
+        Raises:
+            ConfigurationError: an object that is no app.
+        """
+        from pytest_lattice.targets.recognize import recognize
+
+        made: dict[TargetKey, AppTarget] = {}
+        for group in groups:
+            for target in group.registered:
+                if target.app is None:
+                    continue
+                app = None
+                if self._hook is not None:
+                    app = self._hook.pytest_lattice_make_target(obj=target.app)
+                if app is None:
+                    recognize(target.app, group)
+                else:
+                    made[target_key(group, target)] = app
+                    undo.callback(app.close)
+        return made
+
+    def keep(self, made: Mapping[TargetKey, AppTarget]) -> None:
+        """Take over what the hooks made."""
+        self._apps.update(made)
+
+    def of(self, group: TargetGroup, target: Target) -> AppTarget:
+        """Return what answers for a target, made when first asked for.
+
+        Raises:
+            ConfigurationError: no app is bound to it.
+        """
+        key = target_key(group, target)
+        with self._lock:
+            if key not in self._apps:
+                self._apps[key] = self._make(group, target)
+            return self._apps[key]
+
+    def _make(self, group: TargetGroup, target: Target) -> AppTarget:
+        from pytest_lattice.targets.loop import AppLoop
+        from pytest_lattice.targets.recognize import make_target
+
+        if target.app is None:
+            raise advised(
+                f"target `{target.id}` of target group `{group.name}` has no app",
+                'bind one with targets=[app], or ask for targets="echo"',
+            )
+        if self._loop is None:
+            self._loop = AppLoop()
+        return make_target(
+            target.app,
+            group,
+            loop=self._loop,
+            raise_exceptions=self._raise,
+            now=lambda: self._clock.microseconds,
+            settings=self._settings,
+        )
+
+    def close(self, stack: ExitStack) -> None:
+        """Let a stack close each app, and then their loop.
+
+        Args:
+            stack: closes each even if one before raises, the last one first.
+        """
+        apps, self._apps = self._apps, {}
+        if self._loop is not None:
+            stack.callback(self._loop.close)
+        for app in apps.values():
+            stack.callback(app.close)
