@@ -7,7 +7,7 @@ is imported when the fixture is used.  Nothing runs for tests that do not ask.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_lattice.network import LatticeNetwork
 
 _NETWORK = pytest.StashKey["LatticeNetwork"]()
+_SETTINGS = ("draw", "history", "lambda_settings", "raise_target_exceptions", "seed")
 #: How many exchanges and log entries a failing test shows.
 _SHOWN = 5
 
@@ -42,6 +43,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("lattice_draw", "see --lattice-draw", default="deck")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker; pytest calls it once."""
+    config.addinivalue_line(
+        "markers",
+        "lattice(**settings): settings of this test's lattice_network, as "
+        "LatticeNetwork takes them: draw, seed, history, lambda_settings, "
+        "raise_target_exceptions",
+    )
+
+
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare this plugin's own hooks; pytest calls it once."""
     from pytest_lattice import hookspecs
@@ -57,14 +68,25 @@ def lattice_network(request: pytest.FixtureRequest) -> Generator[LatticeNetwork]
     """
     from pytest_lattice.network import LatticeNetwork
 
-    config = request.config
-    seed = config.getoption("--lattice-seed") or config.getini("lattice_seed")
-    draw = config.getoption("--lattice-draw") or config.getini("lattice_draw")
-    with LatticeNetwork(
-        seed=seed or request.node.nodeid, draw=draw, hook=request.node.ihook
-    ) as network:
+    with LatticeNetwork(**_settings(request), hook=request.node.ihook) as network:
         request.node.stash[_NETWORK] = network
         yield network
+
+
+def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Collect the settings; a marker near the test wins over options and ini."""
+    config, node = request.config, request.node
+    seed = config.getoption("--lattice-seed") or config.getini("lattice_seed")
+    draw = config.getoption("--lattice-draw") or config.getini("lattice_draw")
+    settings = {"seed": seed or node.nodeid, "draw": draw}
+    for marker in reversed(list(node.iter_markers("lattice"))):
+        for name in marker.kwargs:
+            if name not in _SETTINGS:
+                from pytest_lattice.errors import unknown
+
+                raise unknown("setting of the marker lattice", name, _SETTINGS)
+        settings |= marker.kwargs
+    return settings
 
 
 @pytest.hookimpl(wrapper=True)
