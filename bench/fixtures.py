@@ -1,7 +1,8 @@
 """P17: what the fixture costs a test, beside an empty one and the peers' fixtures.
 
-Each is a whole pytest process over 301 generated tests, timed from inside from the end
-of the first one, so that neither pytest's start-up nor a first use counts.
+Each is a whole pytest process over 301 generated tests, its processor's time taken from
+inside from the end of the first one, so that neither pytest's start-up nor a first use
+counts.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ends = []
 def pytest_runtest_logfinish():
     if not ends:
         gc.collect()
-    ends.append(time.perf_counter())
+    ends.append(time.process_time())
 def pytest_unconfigure():
     print(f"\\nseconds:{ends[-1] - ends[0]}")
 """

@@ -2,9 +2,10 @@
 
 Each case first proves that its answer is right.  In every round each case runs once,
 in turning order, as many times in a row as fill a slice of time; ratios are taken
-within a round and their median is reported.  The garbage collector stays on, because
-garbage is part of a cost, and is run before each slice, so that nobody pays for
-another's.
+within a round and their median is reported.  What is counted is the processor's time,
+which others on the machine cannot take, unless a case hands over to other threads: then
+the wait is part of its cost.  The garbage collector stays on, because garbage is part of
+a cost too, and is run before each slice, so that nobody pays for another's.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import gc
 from dataclasses import dataclass
 from itertools import repeat
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine, Sequence
+
+    Clock = Callable[[], float]
 
 
 class BrokenCase(Exception):  # noqa: N818  # the case is broken, not the harness
@@ -80,24 +83,24 @@ class Case:
         if not right:
             raise BrokenCase(f"{self.name}: wrong answer {answer!r}")
 
-    def time(self, calls: int) -> float:
+    def time(self, calls: int, clock: Clock) -> float:
         """Return how many seconds a number of calls takes."""
         if self.loop is not None:
-            return self.loop.run(_time_async(self.call, calls))
+            return self.loop.run(_time_async(self.call, calls, clock))
         call = self.call
-        start = perf_counter()
+        start = clock()
         for _ in repeat(None, calls):
             call()
-        return perf_counter() - start
+        return clock() - start
 
 
 async def _time_async(
-    call: Callable[[], Coroutine[Any, Any, object]], calls: int
+    call: Callable[[], Coroutine[Any, Any, object]], calls: int, clock: Clock
 ) -> float:
-    start = perf_counter()
+    start = clock()
     for _ in repeat(None, calls):
         await call()
-    return perf_counter() - start
+    return clock() - start
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +141,15 @@ class Figures:
         return median([mine - theirs for mine, theirs in pairs])
 
 
-def compare(cases: Sequence[Case], effort: Effort) -> dict[str, Figures]:
+def compare(
+    cases: Sequence[Case], effort: Effort, *, waits: bool = False
+) -> dict[str, Figures]:
     """Time cases in interleaved rounds.
 
     Args:
         cases: they are verified first.
         effort: how many rounds, and how long.
+        waits: whether waiting is part of the cost.
 
     Returns:
         The figures by name.
@@ -153,11 +159,12 @@ def compare(cases: Sequence[Case], effort: Effort) -> dict[str, Figures]:
     """
     for case in cases:
         case.verify()
-    calls = {case.name: _calibrated(case, effort.seconds) for case in cases}
+    clock = perf_counter if waits else process_time
+    calls = {case.name: _calibrated(case, effort.seconds, clock) for case in cases}
 
     def timed(case: Case) -> float:
         gc.collect()
-        return case.time(calls[case.name]) / (calls[case.name] * case.work)
+        return case.time(calls[case.name], clock) / (calls[case.name] * case.work)
 
     return interleaved(
         {case.name: lambda case=case: timed(case) for case in cases},  # type: ignore[misc]  # a default binds the case
@@ -186,9 +193,9 @@ def interleaved(
     return {name: Figures(name, tuple(figures[name])) for name in measures}
 
 
-def _calibrated(case: Case, seconds: float) -> int:
+def _calibrated(case: Case, seconds: float, clock: Clock) -> int:
     """Find how many calls fill a slice; this also warms the case up."""
     calls = 1
-    while (taken := case.time(calls)) < seconds / 4:
+    while (taken := case.time(calls, clock)) < seconds / 4:
         calls *= 2
     return max(1, round(calls * seconds / taken))

@@ -6,7 +6,6 @@ then; apps are wrapped, and their event loop is opened, only when a request come
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,6 +13,7 @@ from pytest_lattice.errors import advised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from contextlib import ExitStack
 
     from pluggy import HookRelay
 

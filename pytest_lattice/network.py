@@ -95,10 +95,7 @@ class LatticeNetwork:
         hook: HookRelay | None = None,
     ) -> None:
         """Start with nothing declared."""
-        if draw not in _DRAWS:
-            raise unknown("draw", draw, _DRAWS)
-        if history < 1:
-            raise ConfigurationError(f"history `{history}` is not at least 1")
+        _check(draw, history)
         #: What draws and request ids derive from.
         self.seed = seed
         #: The kind of draw.
@@ -112,11 +109,7 @@ class LatticeNetwork:
         self._places: dict[tuple[str | None, str | None], tuple[str, str]] = {}
         self._destinations: dict[Path, FileDestination] = {}
         self._questions = _DRAWS[draw](seed)
-        self._hook = hook
-        if plugins and hook is None:
-            from pytest_lattice.hookspecs import own_hooks
-
-            self._hook = own_hooks(plugins)
+        self._hook = hook if hook is not None else _own_hooks(plugins)
         self._apps = Apps(
             clock=self.clock,
             raise_exceptions=raise_target_exceptions,
@@ -482,6 +475,21 @@ class LatticeNetwork:
         """Show what is declared, in short."""
         names = ", ".join(each.name for each in self._configuration.services)
         return f"<LatticeNetwork with services {names or '(none)'}, seed {self.seed!r}>"
+
+
+def _check(draw: str, history: int) -> None:
+    if draw not in _DRAWS:
+        raise unknown("draw", draw, _DRAWS)
+    if history < 1:
+        raise ConfigurationError(f"history `{history}` is not at least 1")
+
+
+def _own_hooks(plugins: Sequence[object]) -> HookRelay | None:
+    if not plugins:
+        return None
+    from pytest_lattice.hookspecs import own_hooks
+
+    return own_hooks(plugins)
 
 
 def _id_prefix(seed: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,10 +14,10 @@ from pytest_lattice.hookspecs import own_hooks
 from pytest_lattice.model.target_group import TargetGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
-def wsgi_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def wsgi_app(environ: object, start_response: Callable[..., object]) -> Iterable[bytes]:
     """Answer nothing."""
     start_response("204 No Content", [])
     return []

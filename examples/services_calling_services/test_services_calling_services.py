@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
+
 from pytest_lattice import (
     BlockingCallError,
     Forward,
@@ -22,8 +23,14 @@ from pytest_lattice import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     import httpx
+
     from pytest_lattice import LatticeNetwork
+
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 def shop_app(prices: httpx.Client) -> Flask:
@@ -38,7 +45,7 @@ def shop_app(prices: httpx.Client) -> Flask:
     return app
 
 
-async def prices_app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+async def prices_app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer each item with a price (ASGI)."""
     if scope["type"] != "http":
         return
@@ -91,7 +98,7 @@ def test_an_async_handler_must_not_block(lattice_network: LatticeNetwork) -> Non
     """A blocking client inside an async handler would wait for itself: refused."""
     prices = lattice_network
 
-    async def impatient(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def impatient(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             prices.client("prices").get("/")
 

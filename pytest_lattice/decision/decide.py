@@ -154,10 +154,9 @@ def decide(state: State, request: LatticeRequest, *, now: int, draw: Draw) -> De
     AWS: vpc-lattice/latest/ug/how-it-works, listener-rules, target-groups
     """
     way = resolve(state, request)
-    if way.stop is not None:
-        return Decision(state, request, now, way.stop, way)
-    if malformed := _malformed(request):
-        return Decision(state, request, now, malformed, way)
+    stopped = way.stop or _malformed(request)
+    if stopped is not None:
+        return Decision(state, request, now, stopped, way)
     rule = way.listener.table.find(request)  # type: ignore[union-attr]  # no stop
     if rule.fixed is not None:
         return Decision(state, request, now, rule.fixed, way, rule)

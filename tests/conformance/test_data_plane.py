@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import httpx
 import pytest
@@ -28,13 +28,16 @@ from pytest_lattice import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _FIXTURES = Path(__file__).parents[2] / "fixtures" / "conformance"
 _CASES: list[dict[str, Any]] = json.loads(
     (_FIXTURES / "data_plane.json").read_text(encoding="utf-8")
 )
 _CASE = pytest.mark.parametrize("case", _CASES, ids=[case["name"] for case in _CASES])
+
+
+Door: TypeAlias = "Callable[[LatticeNetwork, dict[str, Any], Any], _Result]"
 
 
 class _Result(NamedTuple):
@@ -161,16 +164,14 @@ def _async(
 
 @_CASE
 @pytest.mark.parametrize("door", [_decided, _blocking, _async])
-def test_vector(case: dict[str, Any], door: Any, network: LatticeNetwork) -> None:
+def test_vector(case: dict[str, Any], door: Door, network: LatticeNetwork) -> None:
     """Each door answers a test vector as AWS does."""
     for request in case["requests"]:
         if "error" in request and door is not _decided:
             with pytest.raises(httpx.ConnectTimeout):
                 door(network, case, request)
             continue
-        results = [
-            door(network, case, request) for _ in range(request.get("times", 1))
-        ]
+        results = [door(network, case, request) for _ in range(request.get("times", 1))]
         for result in results:
             _check_decision(result.decision, request)
             if result.response is not None:
