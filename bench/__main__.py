@@ -7,6 +7,7 @@ answer is wrong, makes the exit status 1.
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 from importlib import import_module
@@ -55,6 +56,8 @@ def main(arguments: list[str]) -> int:
         except Exception as error:  # noqa: BLE001  # the other topics go on
             broken.append(f"{topic}: {type(error).__name__}: {error}")
     report.remark(_versions())
+    load = os.getloadavg()[0]
+    report.remark(f"{os.cpu_count()} processors, of which {load:.1f} were asked for")
     print(report)
     for text in broken:
         print(f"BROKEN {text}", file=sys.stderr)

@@ -2,10 +2,12 @@
 
 Each case first proves that its answer is right.  In every round each case runs once,
 in turning order, as many times in a row as fill a slice of time; ratios are taken
-within a round and their median is reported.  What is counted is the processor's time,
-which others on the machine cannot take, unless a case hands over to other threads: then
-the wait is part of its cost.  The garbage collector stays on, because garbage is part of
-a cost too, and is run before each slice, so that nobody pays for another's.
+within a round and their median is reported.
+
+What is counted is the processor's time, which others on the machine cannot take; only
+where a case hands over to another thread is the wait part of its cost.  The garbage
+collector stays on, because garbage is part of a cost too, and is run before each slice,
+so that nobody pays for another's.
 """
 
 from __future__ import annotations
@@ -57,14 +59,12 @@ class Case:
         name: as the report shows it; unique in a comparison.
         call: does the work and returns its answer.
         right: tells whether the answer is right.
-        work: how many operations one call makes.
         loop: given, `call` makes a coroutine, which runs there.
     """
 
     name: str
     call: Callable[[], Any]
     right: Callable[[Any], bool]
-    work: int = 1
     loop: asyncio.Runner | None = None
 
     def verify(self) -> None:
@@ -105,7 +105,7 @@ async def _time_async(
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Seconds an operation took, one figure a round.
+    """Seconds a call took, one figure a round.
 
     Args:
         name: of the case.
@@ -164,7 +164,7 @@ def compare(
 
     def timed(case: Case) -> float:
         gc.collect()
-        return case.time(calls[case.name], clock) / (calls[case.name] * case.work)
+        return case.time(calls[case.name], clock) / calls[case.name]
 
     return interleaved(
         {case.name: lambda case=case: timed(case) for case in cases},  # type: ignore[misc]  # a default binds the case

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import count
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pytest_lattice.clients.base import AsyncReply, Reply
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from pytest_lattice.targets.base import AppTarget, AsyncTargetReply, TargetReply
 
 # AWS: K8S e2e of aws-application-networking-k8s: a fixed 404 holds "Not Found"; the
-# other bodies are the reason phrase by analogy (facts Q30)
+# other bodies are the reason phrase by analogy
 _BODIES = {
     400: b"Bad Request",
     404: b"Not Found",
@@ -114,7 +115,9 @@ class DataPlane:
         self._draw = draw
         self._id_prefix = id_prefix
         # Counting is one step, so threads need no lock.
-        self._ids, self._kept = count(1), count(1)
+        self._ids = count(1)
+        # Reentrant: a stream may end while garbage is collected, anywhere.
+        self._lock = RLock()
         self._app_of = app_of
         self._record = record
         self._hops: dict[_HopKey, tuple[AppTarget, Route, Headers]] = {}
@@ -266,8 +269,10 @@ class DataPlane:
         )
 
     def _keep(self, exchange: Exchange) -> None:
-        self.exchanges.append(exchange)
-        self.total = next(self._kept)
+        # Together, or the log would say that more were dropped than there were.
+        with self._lock:
+            self.exchanges.append(exchange)
+            self.total += 1
         self._record(exchange)
 
     def _failed(

@@ -15,11 +15,7 @@ from pytest_lattice.clock import Clock
 from pytest_lattice.dataplane import DataPlane
 from pytest_lattice.decision.decide import Decision, decide
 from pytest_lattice.draws import Deck, Dice
-from pytest_lattice.errors import (
-    ConfigurationError,
-    LatticeError,
-    unknown,
-)
+from pytest_lattice.errors import ConfigurationError, LatticeError, advised, unknown
 from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.model.configuration import Configuration, Resource
 from pytest_lattice.model.message import LatticeRequest, Source
@@ -287,9 +283,9 @@ class LatticeNetwork:
             ConfigurationError: an unknown service, VPC or library.
         """
         chosen, settings = self._client_settings(
-            service, vpc, address, http2=http2, library=library
+            service, vpc, address, http2=http2, library=library, options=options
         )
-        client: httpx.Client = chosen.Client(**settings | options)
+        client: httpx.Client = chosen.Client(**settings)
         return client
 
     def async_client(
@@ -310,9 +306,9 @@ class LatticeNetwork:
             ConfigurationError: an unknown service, VPC or library.
         """
         chosen, settings = self._client_settings(
-            service, vpc, address, http2=http2, library=library
+            service, vpc, address, http2=http2, library=library, options=options
         )
-        client: httpx.AsyncClient = chosen.AsyncClient(**settings | options)
+        client: httpx.AsyncClient = chosen.AsyncClient(**settings)
         return client
 
     def _client_settings(
@@ -323,22 +319,24 @@ class LatticeNetwork:
         *,
         http2: bool,
         library: ModuleType | None,
+        options: dict[str, Any],
     ) -> tuple[Any, dict[str, Any]]:
-        from pytest_lattice.clients.httpx import NetworkTransport, library_or_default
+        from pytest_lattice.clients import httpx as edge
 
-        library = library_or_default(library)
+        library = edge.library_or_default(library)
+        edge.check_options(options)
         self._state_or_raise()
         port = _FIRST_CLIENT_PORT + self._ports % _CLIENT_PORTS
         source = self._source(vpc, address, port)
         self._ports += 1
         settings: dict[str, Any] = {
-            "transport": NetworkTransport(
+            "transport": edge.NetworkTransport(
                 self._plane, source, library=library, http2=http2
             )
         }
         if service is not None:
             settings["base_url"] = base_url(self.service(service))
-        return library, settings
+        return library, settings | options
 
     def _source(self, vpc: str | None, address: str | None, port: int) -> Source:
         if (vpc, address) not in self._places:
@@ -394,15 +392,11 @@ class LatticeNetwork:
         AWS: vpc-lattice/latest/ug/monitoring-access-logs
         """
         found = self._configuration.logged_resource(resource)
-        subscriptions = self._configuration.access_log_subscriptions
-        logged = [
-            self._configuration.logged_resource(each.resource).arn
-            for each in subscriptions
-        ]
-        if found.arn not in logged:
-            error = ConfigurationError(f"the access log of `{resource}` is off")
-            error.add_note(f'add AccessLogSubscription("{resource}")')
-            raise error
+        if found.arn not in self._configuration.logged_arns:
+            raise advised(
+                f"the access log of `{resource}` is off",
+                f'add AccessLogSubscription("{resource}")',
+            )
         return self._log(
             each
             for each in self._plane.exchanges
@@ -439,11 +433,9 @@ class LatticeNetwork:
             for arn in _logged_arns(exchange):
                 for path in state.logged.get(arn, ()):
                     self._write(path, exchange)
-        if (
-            self._hook is not None
-            and self._hook.pytest_lattice_exchange.get_hookimpls()
-        ):
-            self._hook.pytest_lattice_exchange(network=self, exchange=exchange)
+        hook = self._hook
+        if hook is not None and hook.pytest_lattice_exchange.get_hookimpls():
+            hook.pytest_lattice_exchange(network=self, exchange=exchange)
 
     def _write(self, path: Path, exchange: Exchange) -> None:
         from pytest_lattice.logs.subscriptions import FileDestination

@@ -11,10 +11,15 @@ from pytest_lattice.apps import Apps, target_key
 from pytest_lattice.clock import Clock
 from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.hookspecs import own_hooks
+from pytest_lattice.model.service import Forward, Listener, Service
 from pytest_lattice.model.target_group import TargetGroup
+from pytest_lattice.network import LatticeNetwork
+from pytest_lattice.targets.lambda_event import LambdaSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from pytest_lattice.targets.function import LambdaContext
 
 
 def wsgi_app(environ: object, start_response: Callable[..., object]) -> Iterable[bytes]:
@@ -114,3 +119,20 @@ def test_close_closes_each_app_once() -> None:
             held.close(stack)
 
     assert closing.closed == 1
+
+
+def test_lambda_settings_reach_the_handler() -> None:
+    """A handler has the timeout that the network's settings give it."""
+
+    def handler(event: object, context: LambdaContext) -> dict[str, object]:
+        return {
+            "statusCode": 200,
+            "body": str(context.get_remaining_time_in_millis()),
+        }
+
+    with LatticeNetwork(lambda_settings=LambdaSettings(timeout_ms=1234)) as network:
+        network.add(
+            TargetGroup("function", type="LAMBDA", targets=[handler]),
+            Service("shop", listeners=[Listener("HTTPS", default=Forward("function"))]),
+        )
+        assert network.client("shop").get("/").text == "1234"

@@ -16,7 +16,7 @@ from pytest_lattice.model.message import LatticeRequest
 from pytest_lattice.model.outcome import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from types import ModuleType
     from typing import Self
 
@@ -246,3 +246,19 @@ def library_or_default(library: ModuleType | None) -> ModuleType:
     if getattr(library, "__name__", None) not in {"httpx", "httpx2"}:
         raise ConfigurationError(f"library `{library!r}` is neither httpx nor httpx2")
     return library
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """Refuse options of a client that would lead around the network.
+
+    Args:
+        options: what the library's client takes.
+
+    Raises:
+        ConfigurationError: a transport or a proxy.
+    """
+    for name in ("transport", "proxy", "proxies"):
+        if name in options:
+            raise ConfigurationError(
+                f"option `{name}` of a client leads around the service network"
+            )

@@ -198,13 +198,13 @@ def _malformed(request: LatticeRequest) -> Unroutable | None:
 
 
 def _weightless(rule: RuleState) -> Unroutable:
-    # AWS is silent on weights that are all 0: 503 (facts Q10)
+    # AWS is silent on weights that are all 0: 503
     weights = "the weight" if len(rule.weights) == 1 else "every weight"
     return Unroutable(503, f"{weights} of {rule.label} is 0", "TargetConnectionError")
 
 
 def _empty(group: GroupState) -> Unroutable:
-    # AWS is silent: 503, and no other group takes the share (facts Q12, Q13)
+    # AWS is silent: 503, and no other group takes the share
     if not group.targets:
         reason = f"target group `{group.group.name}` has no targets"
     else:
@@ -222,7 +222,7 @@ def _mismatched_protocol(
     post = version != "GRPC" or request.method == "POST"
     if goes and post:
         return None
-    # AWS is silent on the status: 502 (facts Q18)
+    # AWS is silent on the status: 502
     method = f" with method {request.method}" if goes else ""
     return Unroutable(
         502,

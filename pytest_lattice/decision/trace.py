@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
 from pytest_lattice.model.service import FixedResponse
 from pytest_lattice.model.value import given
+from pytest_lattice.routing.forwarding import replaced
 from pytest_lattice.routing.match import describe_rule, mismatch
 from pytest_lattice.routing.resolve import host_name
 from pytest_lattice.routing.weights import cards, share_text
@@ -89,6 +90,9 @@ def _steps(decision: Decision) -> Iterator[Step]:
         name = "target group" if decision.group_state else "weights"
         yield Step(name, passed=False, text=_reason(decision))
     elif isinstance(outcome, Forwarded):
+        if names := replaced(decision.request.headers):
+            text = ", ".join(f"`{name}`" for name in names)
+            yield Step("headers", passed=True, text=f"{text} of the client replaced")
         yield Step("target", passed=True, text=_target_text(decision))
 
 

@@ -215,6 +215,14 @@ class Configuration:
         )
         return _one("service or service network", resources, name)
 
+    @property
+    def logged_arns(self) -> frozenset[str]:
+        """The ARNs of the resources whose access log is on."""
+        subscriptions = self.access_log_subscriptions
+        return frozenset(
+            self.logged_resource(each.resource).arn for each in subscriptions
+        )
+
     def _service_for(self, network: ServiceNetwork, name: str) -> Service:
         for service in self.services:
             if service.name == name and _same_owner(service, network):

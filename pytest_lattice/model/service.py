@@ -148,7 +148,7 @@ class Forward(Value):
     def _check(self) -> None:
         for group in self.target_groups:
             if not isinstance(group, WeightedTargetGroup):
-                # AWS: the weight is required with several groups (facts Q9)
+                # AWS: the weight is required with several groups
                 raise advised(
                     f"forward to `{group}` has no weight",
                     "write a mapping of target group names to weights",
@@ -237,7 +237,7 @@ class Rule(Value):
             values.
         action: what to do; a `Forward` or a `FixedResponse`.
         name: unique in the listener; ``priority-<n>`` unless given.
-        tags: up to 50 tags.
+        tags: tags.
 
     Raises:
         ConfigurationError: a limit of AWS, or no condition at all.
@@ -251,7 +251,7 @@ class Rule(Value):
     method: str | None = None
     path: str | None = None
     path_prefix: str | None = None
-    # AWS: the newest API text says true; Terraform sends false (facts Q2)
+    # AWS: the newest API text says true; Terraform sends false
     path_case_sensitive: bool = True
     headers: Mapping[str, str] | Sequence[HeaderMatch] = ()
     name: str = ""
@@ -334,7 +334,7 @@ class Listener(Value):
         default: the action when no rule matches.
         rules: tried by priority; their order here does not matter.
         name: unique in the service; ``<protocol>-<port>`` unless given.
-        tags: up to 50 tags.
+        tags: tags.
 
     Raises:
         ConfigurationError: a limit of AWS, or two rules with one priority or name.
@@ -412,7 +412,7 @@ class Service(Value):
         idle_timeout_seconds: 60 to 600.
         account: the 12-digit owner.
         region: the Region.
-        tags: up to 50 tags.
+        tags: tags.
 
     Raises:
         ConfigurationError: a limit of AWS, or two listeners with one port or name.

@@ -55,7 +55,7 @@ class Vpc(Value):
         ipv6_cidr: its IPv6 range, /44 to /60.
         account: the 12-digit owner.
         region: the Region.
-        tags: up to 50 tags.
+        tags: tags.
 
     Raises:
         ConfigurationError: a range that is none.
@@ -113,7 +113,7 @@ class ServiceNetwork(Value):
         vpcs: names or ids of VPCs to associate, by the owner of each VPC.
         account: the 12-digit owner.
         region: the Region.
-        tags: up to 50 tags.
+        tags: tags.
 
     Raises:
         ConfigurationError: a name that AWS would refuse.

@@ -209,7 +209,7 @@ class TargetGroup(Value):
             built-in target that answers with what it received.
         account: the 12-digit owner.
         region: the Region.
-        tags: up to 50 tags.
+        tags: tags.
 
     Raises:
         ConfigurationError: a limit or a combination that AWS does not accept.

@@ -16,7 +16,7 @@ REQUEST_ID = "x-amzn-requestid"
 _REQUEST_ID_BYTES = 512
 # AWS: vpc-lattice/latest/ug/http-targets: identity headers sent by a client are
 # stripped.  It is silent on the forwarded headers and x-amzn-source-vpc: replaced,
-# as the page says plainly "the source IP address" (facts Q25, Q28).
+# as the page says plainly "the source IP address".
 _OWN = frozenset(
     {
         "x-forwarded-for",
@@ -59,7 +59,7 @@ def added_headers(
         ("x-forwarded-port", str(port)),
         ("x-forwarded-proto", scheme),
         ("x-amzn-lattice-network", f"SourceVpcArn={vpc_arn}"),
-        # Real requests separate with "; " and end without one (facts Q27)
+        # Real requests separate with "; " and end without one
         (
             "x-amzn-lattice-target",
             "; ".join(

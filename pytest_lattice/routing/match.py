@@ -73,14 +73,14 @@ def _method_mismatch(rule: Rule, request: LatticeRequest) -> Mismatch | None:
 
 def _path_mismatch(rule: Rule, path: str) -> Mismatch | None:
     # AWS is silent on the query string, on decoding and on normalizing: the raw
-    # path without the query is compared (facts Q4, Q5)
+    # path without the query is compared
     fold = _fold(case_sensitive=rule.path_case_sensitive)
     if rule.path is not None and fold(path) != fold(rule.path):
         return Mismatch(
             "path", f"`{path}`", f"`{rule.path}`", _path_hint(rule.path, path)
         )
     prefix = rule.path_prefix
-    # AWS is silent on segments: a prefix is text, `/v2` matches `/v2x` (facts Q1)
+    # AWS is silent on segments: a prefix is text, `/v2` matches `/v2x`
     if prefix is not None and not fold(path).startswith(fold(prefix)):
         hint = _path_hint(prefix, path)
         if path.lower().startswith(prefix.lower()):
@@ -136,7 +136,7 @@ def header_difference(
         case_sensitive = condition.case_sensitive
     fold = _fold(case_sensitive=case_sensitive)
     # AWS is silent on repeated headers: any value counts, and for exact also the
-    # values joined as HTTP joins them (facts Q6)
+    # values joined as HTTP joins them
     have = [fold(value) for value in values]
     if condition.exact is not None:
         wanted = fold(condition.exact)

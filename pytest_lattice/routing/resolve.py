@@ -75,7 +75,7 @@ def _resolve(state: State, request: LatticeRequest, dialed: str) -> Way:
 
 
 def host_name(host: str) -> str:
-    """Strip port and trailing dot off a host, in lower case (facts Q47)."""
+    """Strip port and trailing dot off a host, in lower case."""
     name, _, port = host.rpartition(":")
     if not name or not port.isdigit():
         name = host
@@ -111,7 +111,7 @@ def _no_such_name(
         more = ", …" if services[_NAMES_SHOWN:] else ""
         reason += f"; it has {shown or 'none'}{more}"
     if request.scheme == "https":
-        # AWS is silent on an unknown server name: a reset (facts Q33)
+        # AWS is silent on an unknown server name: a reset
         return Unreachable("connection reset", reason)
     # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 404, no such service
     return Unroutable(404, reason)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pytest_lattice.targets.loop import AppLoop
 
 _DAY = 24 * 3600 * 1_000_000
-# facts Q30, our choice: the reason phrase; RFC 9110 has a newer one than Python 3.11
+# our choice: the reason phrase; RFC 9110 has a newer one than Python 3.11
 _PHRASES = {413: "Content Too Large"}
 
 
@@ -238,7 +238,7 @@ class FunctionTarget:
         )
 
     def _failed(self, request: TargetRequest, problem: str) -> TargetReply:
-        # AWS is silent: facts Q19, our choice: 502 whatever the function did wrong
+        # AWS is silent: our choice: 502 whatever the function did wrong
         detail = f"{self._described(request)}, {problem}"
         return _made_here(self.settings.error_status, "TargetProtocolError", detail)
 
@@ -289,12 +289,12 @@ async def _result(answer: Awaitable[object]) -> object:
 
 
 def _too_large() -> TargetReply:
-    # AWS is silent: facts Q19, our choice of the status
+    # AWS is silent: our choice of the status
     return _made_here(413, None, "the body is larger than the 6 MB a function gets")
 
 
 def _made_here(status: int, reason: str | None, detail: str) -> TargetReply:
-    # AWS is silent: facts Q30, our choice: the bare reason phrase as text
+    # AWS is silent: our choice: the bare reason phrase as text
     body = _PHRASES.get(status, HTTPStatus(status).phrase).encode()
     headers = (("content-type", "text/plain"), ("content-length", str(len(body))))
     return TargetReply(LatticeResponse(status, headers), body, reason, detail)

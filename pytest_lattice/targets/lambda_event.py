@@ -128,7 +128,7 @@ def _v1_event(request: TargetRequest, body: bytes, settings: LambdaSettings) -> 
         "raw_path": request.request.target,
         "method": request.request.method,
         "headers": {name: glue.join(values) for name, values in headers.items()},
-        # AWS is silent: facts Q22, our choice: V1 keeps the key, empty
+        # AWS is silent: our choice: V1 keeps the key, empty
         "query_string_parameters": {key: values[pick] for key, values in query.items()},
         "body": text,
         "is_base64_encoded": is_base64,
@@ -144,11 +144,11 @@ def _v2_event(request: TargetRequest, body: bytes, settings: LambdaSettings) -> 
         "method": request.request.method,
         "headers": _headers(request, settings, with_lattice={"both"}),
     }
-    # AWS is silent: facts Q22, our choice: V2 leaves the key out without a query
+    # AWS is silent: our choice: V2 leaves the key out without a query
     if query := _query(request, settings):
         event["queryStringParameters"] = query
     event["body"] = text
-    # AWS: "present only if … the request body is not already a string"; facts Q21
+    # AWS: "present only if … the request body is not already a string"
     if is_base64 or settings.flag_text:
         event["isBase64Encoded"] = is_base64
     route = request.route
@@ -185,7 +185,7 @@ def _identity(request: TargetRequest) -> dict[str, str]:
 def _headers(
     request: TargetRequest, settings: LambdaSettings, *, with_lattice: set[str]
 ) -> dict[str, list[str]]:
-    # AWS is silent: facts Q24, our choice: lower-case names, as in all samples
+    # AWS is silent: our choice: lower-case names, as in all samples
     shown = settings.lattice_headers in with_lattice
     pairs = ((name.lower(), _text(value)) for name, value in request.headers)
     return _grouped(
@@ -194,7 +194,7 @@ def _headers(
 
 
 def _is_lattice(name: str) -> bool:
-    # AWS is silent: facts Q26, our choice: V2 says in requestContext what these say
+    # AWS is silent: our choice: V2 says in requestContext what these say
     return name.startswith("x-amzn-lattice-") or name == "x-amzn-source-vpc"
 
 
@@ -237,7 +237,7 @@ def _encode(
     headers: Headers, body: bytes, settings: LambdaSettings
 ) -> tuple[str | None, bool]:
     if not body:
-        # AWS is silent: facts Q22 and Q44, our choice
+        # AWS is silent: our choice
         return None if settings.null_body else "", False
     if _is_text(headers, settings):
         try:
@@ -253,9 +253,9 @@ def _is_text(headers: Headers, settings: LambdaSettings) -> bool:
     found = {name.lower(): value for name, value in reversed(headers)}
     if "content-encoding" in found and settings.compressed_text == "base64":
         # AWS's page exempts text types here too, which would put compressed bytes
-        # into a JSON string: facts Q43, our choice
+        # into a JSON string: our choice
         return False
-    # AWS is silent: facts Q44, our choice: without a content type it is not text
+    # AWS is silent: our choice: without a content type it is not text
     media_type = found.get("content-type", "").partition(";")[0].strip().lower()
     return media_type.startswith("text/") or media_type in _TEXT_TYPES
 
@@ -403,7 +403,7 @@ def _answered_headers(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
     for name, given in headers.items():
         # AWS: "contain the same header multiple times" without saying how;
-        # facts Q23, our choice: a list of texts
+        # our choice: a list of texts
         values, of = (
             (given, "a list with ") if isinstance(given, list) else ([given], "")
         )

@@ -57,7 +57,7 @@ class UrlTarget:
         self,
         url: str,
         *,
-        # AWS: its table says 500, field reports say 503; facts Q14, our choice
+        # AWS: its table says 500, field reports say 503; our choice
         connect_error_status: int = 503,
         connect_timeout: float = 5.0,
         # AWS: vpc-lattice/latest/APIReference/API_CreateService: idle timeout
@@ -133,14 +133,14 @@ class UrlTarget:
         self, error: httpx.TransportError
     ) -> tuple[LatticeResponse, bytes, str, str]:
         status, reason, problem = self._meaning(error)
-        # facts Q30, our choice: the bare reason phrase as text
+        # our choice: the bare reason phrase as text
         body = HTTPStatus(status).phrase.encode()
         headers = (("content-type", "text/plain"), ("content-length", str(len(body))))
         detail = f"the server at `{self._url}` {problem}"
         return LatticeResponse(status, headers), body, reason, detail
 
     def _meaning(self, error: httpx.TransportError) -> tuple[int, str, str]:
-        # AWS is silent about statuses: facts Q14 to Q16, our choice
+        # AWS is silent about statuses: our choice
         causes = list(_causes(error))
         # trio's errors have no words of their own, their causes have
         words = next(filter(None, map(str, causes)), type(error).__name__)

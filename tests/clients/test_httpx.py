@@ -472,6 +472,17 @@ def test_unknown_option_is_the_librarys_complaint(
         shop.client("shop", library=library, retries=3)
 
 
+@pytest.mark.parametrize("name", ["transport", "proxy", "proxies"])
+def test_option_that_leads_away_is_refused(shop: LatticeNetwork, name: str) -> None:
+    """A client with another transport would not ask the network."""
+    for make in (shop.client, shop.async_client):
+        with pytest.raises(ConfigurationError) as caught:
+            make("shop", **{name: "http://127.0.0.1:9"})
+        assert str(caught.value) == (
+            f"option `{name}` of a client leads around the service network"
+        )
+
+
 def test_environment_does_not_lead_away(
     door: Door, shop: LatticeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from pytest_lattice.model.service import (
 )
 from pytest_lattice.model.service_network import ServiceNetwork, Vpc
 from pytest_lattice.model.target_group import Target, TargetGroup, TargetStatus
+from pytest_lattice.network import LatticeNetwork
 from pytest_lattice.routing.match import mismatch
 from pytest_lattice.routing.state import State, compile_state
 from tests.decision.scripted import Scripted, decided
@@ -434,3 +435,19 @@ def test_function_has_no_address() -> None:
 def test_action_text(action: Action, expected: str) -> None:
     """An action is told with its weights, where there is more than one."""
     assert action_text(action) == expected
+
+
+def test_forged_headers_are_named() -> None:
+    """A header of the client that the target sees otherwise is a step of its own."""
+    with LatticeNetwork() as network:
+        network.add(
+            TargetGroup("web", targets="echo"),
+            Service("shop", listeners=[Listener("HTTPS", default=Forward("web"))]),
+        )
+        decision = network.decide(
+            "GET", "https://shop/", headers={"X-Forwarded-For": "1.2.3.4"}
+        )
+
+    assert [step.text for step in decision.steps if step.name == "headers"] == [
+        "`x-forwarded-for` of the client replaced"
+    ]
