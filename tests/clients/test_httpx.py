@@ -475,9 +475,11 @@ def test_unknown_option_is_the_librarys_complaint(
 @pytest.mark.parametrize("name", ["transport", "proxy", "proxies"])
 def test_option_that_leads_away_is_refused(shop: LatticeNetwork, name: str) -> None:
     """A client with another transport would not ask the network."""
+    option: dict[str, Any] = {name: "http://127.0.0.1:9"}
+
     for make in (shop.client, shop.async_client):
         with pytest.raises(ConfigurationError) as caught:
-            make("shop", **{name: "http://127.0.0.1:9"})
+            make("shop", **option)
         assert str(caught.value) == (
             f"option `{name}` of a client leads around the service network"
         )

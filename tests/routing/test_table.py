@@ -148,6 +148,29 @@ REPEATED = (("x-a", "a"), ("x-a", "b"))
     ],
     incoming=request(url="https://shop/aB"),
 )
+@example(  # the index has compared one header of two
+    listed=[
+        Rule(1, action=ACTION, headers={"x-a": "a", "x-b": "b"}),
+        Rule(2, action=ACTION, headers={"x-b": "a", "x-a": "a"}),
+    ],
+    incoming=request(headers={"x-a": "a", "x-b": "a"}),
+)
+@example(  # a header's case is compared after the index has found without it
+    listed=[
+        Rule(
+            1,
+            action=ACTION,
+            headers=[HeaderMatch("x-a", exact="A", case_sensitive=True)],
+        ),
+        Rule(
+            2,
+            action=ACTION,
+            headers=[HeaderMatch("x-a", prefix="A", case_sensitive=True)],
+        ),
+        Rule(3, action=ACTION, headers={"X-A": "A"}),
+    ],
+    incoming=request(headers={"x-a": "a"}),
+)
 def test_table_finds_the_first_rule_that_matches(
     listed: list[Rule], incoming: LatticeRequest
 ) -> None:
