@@ -80,13 +80,22 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     draw = config.getoption("--lattice-draw") or config.getini("lattice_draw")
     settings = {"seed": seed or node.nodeid, "draw": draw}
     for marker in reversed(list(node.iter_markers("lattice"))):
-        for name in marker.kwargs:
-            if name not in _SETTINGS:
-                from pytest_lattice.errors import unknown
-
-                raise unknown("setting of the marker lattice", name, _SETTINGS)
+        _check(marker)
         settings |= marker.kwargs
     return settings
+
+
+def _check(marker: pytest.Mark) -> None:
+    from pytest_lattice.errors import advised, unknown
+
+    for value in marker.args:
+        raise advised(
+            f"the marker lattice takes settings by name, not `{value!r}`",
+            f"name it, as in lattice({_SETTINGS[0]}={value!r})",
+        )
+    for name in marker.kwargs:
+        if name not in _SETTINGS:
+            raise unknown("setting of the marker lattice", name, _SETTINGS)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -11,6 +12,7 @@ import pytest
 
 from pytest_lattice import (
     AccessLogEntry,
+    AsyncTargetReply,
     BlockingCallError,
     Clock,
     ConfigurationError,
@@ -40,7 +42,7 @@ from pytest_lattice.routing.state import compile_state
 from tests.clients.stub_target import Answer, Stream, StubTarget
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from pytest_lattice import AppTarget, TargetRequest
     from pytest_lattice.routing.state import State
@@ -304,6 +306,16 @@ def test_closed_plane_answers_nothing(plane: Plane) -> None:
 
     with pytest.raises(LatticeError, match=r"^the network is closed$"):
         plane.send(request_for())
+
+
+def test_short_name_is_expanded(plane: Plane) -> None:
+    """A client learns from the data plane what a short name stands for."""
+    assert plane.full_name("shop") == SHOP.dns_name
+
+    plane.use(None)
+
+    with pytest.raises(LatticeError, match=r"^the network is closed$"):
+        plane.full_name("shop")
 
 
 # -------------------------------------------------------------------- toward the target
@@ -597,6 +609,46 @@ def test_answer_read_to_its_end_and_closed_is_complete(stub: StubTarget) -> None
     close(body)
 
     assert [each.failure_reason for each in plane.recorded] == [None]
+
+
+class Bare(Iterator[bytes], AsyncIterator[bytes]):
+    """A body that cannot be closed, as iterators need not be."""
+
+    def __next__(self) -> bytes:
+        return b"one"
+
+    async def __anext__(self) -> bytes:
+        return b"one"
+
+
+def test_body_of_a_target_need_not_be_closable() -> None:
+    """Any iterator will do as a streamed body, also when the client leaves early."""
+
+    class BareTarget(StubTarget):
+        def call(self, *_: object) -> TargetReply:
+            return TargetReply(LatticeResponse(200, ()), Bare())
+
+        async def acall(self, *_: object) -> AsyncTargetReply:
+            return AsyncTargetReply(LatticeResponse(200, ()), Bare())
+
+    plane = Plane(BareTarget(), blocking=True)
+    body = plane.handle(request_for(), b"").body
+    assert not isinstance(body, bytes)
+    assert next(body) == b"one"
+    close(body)
+
+    async def leave() -> None:
+        body = (await plane.ahandle(request_for(), b"")).body
+        assert not isinstance(body, bytes)
+        assert await anext(body) == b"one"
+        await aclose(body)
+
+    asyncio.run(leave())
+
+    assert [each.failure_reason for each in plane.recorded] == [
+        "ClientConnectionClosed",
+        "ClientConnectionClosed",
+    ]
 
 
 class Stuck(Stream):

@@ -222,8 +222,8 @@ def address_in(cidr: str, key: str) -> str:
     network = ip_network(cidr)
     # AWS: vpc/latest/userguide/subnet-sizing: the first four and the last address
     # of a subnet are reserved
-    first, size = 4, max(network.num_addresses - 5, 1)
-    return str(network[min(first + int(digest(key), 16) % size, size - 1 + first)])
+    first, size = 4, network.num_addresses - 5
+    return str(network[first + int(digest(key), 16) % size])
 
 
 def _service_state(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -334,6 +335,33 @@ def test_many_tasks_ask_one_app(
 
     assert answers == {n: str(n) for n in range(200)}
     assert len(shop.access_log.where(response_code=200)) == 200
+
+
+def test_many_threads_ask_one_app(shop: LatticeNetwork, library: Library) -> None:
+    """Threads that share a client get their own answers, whatever loop the app has."""
+    with shop.client("shop", library=library) as client, ThreadPoolExecutor(8) as pool:
+        paths = pool.map(lambda n: client.get(f"/seen/{n}").json()["path"], range(200))
+        assert list(paths) == [str(n) for n in range(200)]
+
+    assert len(shop.access_log.where(response_code=200)) == 200
+
+
+def test_app_calls_another_service(door: Door, network: LatticeNetwork) -> None:
+    """An async app may await the answer of another service, on whichever loop."""
+
+    async def outer(_request: Request) -> PlainTextResponse:
+        async with network.async_client("shop") as client:
+            inner = await client.get("/seen/inner")
+        return PlainTextResponse(f"outer+{inner.json()['path']}")
+
+    serve(network, starlette_app())
+    network.add(
+        TargetGroup("outer", targets=[Starlette(routes=[Route("/", outer)])]),
+        Service("outer", listeners=[Listener("HTTPS", default=Forward("outer"))]),
+    )
+
+    assert door.get(network, service="outer").text == "outer+inner"
+    assert [each.request.path for each in network.exchanges] == ["/seen/inner", "/"]
 
 
 def test_blocking_call_on_the_apps_loop_is_refused(network: LatticeNetwork) -> None:

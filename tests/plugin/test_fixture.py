@@ -93,6 +93,29 @@ def test_network_is_closed_after_its_test(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess("-W", "error").assert_outcomes(passed=2)
 
 
+def test_network_can_be_used_in_unittest_classes(pytester: pytest.Pytester) -> None:
+    """A `unittest.TestCase` gets the network through a fixture of its own."""
+    pytester.makepyfile(
+        """
+        import unittest
+        import pytest
+        from pytest_lattice import FixedResponse, Listener, Service
+
+        class TestOld(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _network(self, lattice_network):
+                self.network = lattice_network
+
+            def test_gone(self):
+                listener = Listener("HTTP", default=FixedResponse(404))
+                self.network.add(Service("gone", listeners=[listener]))
+                self.assertEqual(self.network.client("gone").get("/").status_code, 404)
+        """
+    )
+
+    pytester.runpytest_inprocess("-W", "error").assert_outcomes(passed=1)
+
+
 def test_networks_can_stand_side_by_side(shop: pytest.Pytester) -> None:
     """A test may make a second network, which knows nothing of the first."""
     shop.makepyfile(

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_lattice.model.service import FixedResponse, HeaderMatch, Rule
 from pytest_lattice.routing.match import (
+    Mismatch,
     describe_condition,
     describe_rule,
     header_difference,
@@ -100,6 +101,11 @@ def test_method(wanted: str, method: str, expected: str | None) -> None:
         ({"exact": "Foo", "case_sensitive": True}, ["Foo"], None),
         (
             {"exact": "Foo", "case_sensitive": True},
+            ["bar"],
+            "header `X-Beta` is `bar`, not `Foo`",
+        ),
+        (
+            {"exact": "Foo", "case_sensitive": True},
             ["foo"],
             f"header `X-Beta` is `foo`, not `Foo`{CASE_HINT}",
         ),
@@ -164,17 +170,21 @@ def test_all_conditions_must_hold() -> None:
     assert said(made, method="GET", url="https://shop/b") == "path is not `/a`"
 
 
-def test_mismatch_knows_its_parts() -> None:
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({"path": "/A"}, Mismatch("path", "`/a`", "`/A`", "the rule compares case")),
+        ({"path_prefix": "/b"}, Mismatch("path", "`/a`", "`/b…`")),
+        ({"method": "POST"}, Mismatch("method", "`GET`", "`POST`")),
+        ({"headers": {"x-b": "1"}}, Mismatch("header `x-b`", "absent", "`1`")),
+    ],
+    ids=str,
+)
+def test_mismatch_knows_its_parts(
+    conditions: dict[str, Any], expected: Mismatch
+) -> None:
     """Who wants more than a sentence reads part, got, wanted and hint."""
-    difference = mismatch(rule(path="/a"), request(url="https://shop/A"))
-
-    assert difference is not None
-    assert (difference.part, difference.got, difference.wanted, difference.hint) == (
-        "path",
-        "`/A`",
-        "`/a`",
-        "the rule compares case",
-    )
+    assert mismatch(rule(**conditions), request(url="https://shop/a")) == expected
 
 
 def test_a_rule_of_grpc() -> None:

@@ -38,7 +38,7 @@ def expected(text: str) -> str:
 GROUPS = (
     TargetGroup("blue", targets=["echo", "echo"]),
     TargetGroup("green", type="LAMBDA", targets="echo"),
-    TargetGroup("grey", type="IP"),
+    TargetGroup("gray", type="IP"),
 )
 
 
@@ -55,7 +55,7 @@ def test_rules_stand_in_the_order_in_which_they_are_tried() -> None:
         rules=[
             Rule(30, method="POST", path="/cart", action=FixedResponse(500)),
             Rule(5, path_prefix="/v2", headers={"x-a": "1"}, action=Forward("green")),
-            Rule(2000, headers={"x-b": "2"}, action=Forward("grey")),
+            Rule(2000, headers={"x-b": "2"}, action=Forward("gray")),
         ],
     )
     service = Service("shop", listeners=[listener])
@@ -66,7 +66,7 @@ def test_rules_stand_in_the_order_in_which_they_are_tried() -> None:
             HTTPS on port 443
                     5  /v2… x-a: 1  -> `green` [LAMBDA, 1 target]
                    30  POST /cart   -> fixed response 500
-                 2000  x-b: 2       -> `grey` [IP, 0 targets]
+                 2000  x-b: 2       -> `gray` [IP, 0 targets]
               default               -> {SPLIT}
         """)
 

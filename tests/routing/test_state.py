@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_lattice.model.access_log import AccessLogSubscription
 from pytest_lattice.model.service import (
+    Action,
     FixedResponse,
     Forward,
     Listener,
@@ -130,6 +131,29 @@ def test_rules_are_resolved() -> None:
     assert (rule.label, found.default.label) == ("rule 10", "the default rule")
 
 
+@pytest.mark.parametrize(
+    ("action", "weightless", "fixed"),
+    [
+        (Forward("blue"), False, None),
+        (Forward({"blue": 0}), True, None),
+        (Forward({"blue": 0, "green": 1}), False, None),
+        (Forward({"blue": 0, "green": 0}), True, None),
+        (FixedResponse(404), False, FixedResponse(404)),
+    ],
+    ids=repr,
+)
+def test_rule_knows_what_needs_no_draw(
+    action: Action, fixed: FixedResponse | None, *, weightless: bool
+) -> None:
+    """What is decided without choosing a target group is known beforehand."""
+    shop = Service("shop", listeners=[Listener("HTTP", default=action)])
+    state = compiled(shop, TargetGroup("blue"), TargetGroup("green"))
+    ((_, network),) = state.networks.values()
+    found = network.services["shop"].listeners[80].default
+
+    assert (found.weightless, found.fixed) == (weightless, fixed)
+
+
 def test_vpcs_have_their_network() -> None:
     """The id of a VPC leads to its network; a VPC without one leads nowhere."""
     state = compiled(
@@ -226,6 +250,25 @@ def test_instance_lives_in_its_vpc(kind: str) -> None:
     assert groups[0].vpc_id == vpc.id
     assert IPv4Address(groups[0].targets[0].address) in IPv4Network(vpc.cidr)
     assert groups[0].targets[0].ip_port == groups[1].targets[0].ip_port
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, True),
+        ({"type": "LAMBDA"}, True),
+        ({"protocol_version": "HTTP2"}, False),
+        ({"protocol_version": "GRPC"}, False),
+    ],
+    ids=str,
+)
+def test_group_that_takes_http1(fields: dict[str, Any], *, expected: bool) -> None:
+    """A group of HTTP1 is told from others; a function is called like one."""
+    group = TargetGroup("instances", **fields)
+    listener = Listener("HTTPS", 80, default=Forward("instances"))
+    state = compiled(group, Service("shop", listeners=[listener]))
+
+    assert only_group(state).is_http1 is expected
 
 
 def test_function_lives_in_no_vpc() -> None:
