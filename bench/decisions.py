@@ -48,7 +48,7 @@ def run(report: Report, effort: Effort) -> None:
     whole, from_url, explained = figures.values()
     report.duration("P11", whole, Goal(5e-6, seconds))
     report.duration("P11", from_url, Goal(5e-6, seconds))
-    report.duration("P9", explained)
+    report.duration("-", explained)
 
 
 def _is_last(decision: Decision) -> bool:

@@ -58,7 +58,7 @@ def spread(figures: Figures) -> str:
 def _digits(value: float) -> str:
     """Write three digits that count."""
     size = abs(value)
-    places = 2 if size < 10 else 1 if size < 100 else 0
+    places = 3 if size < 0.1 else 2 if size < 10 else 1 if size < 100 else 0
     return f"{value:,.{places}f}"
 
 

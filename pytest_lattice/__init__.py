@@ -147,9 +147,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
     from importlib import import_module
 
-    value: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

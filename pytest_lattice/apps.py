@@ -7,7 +7,7 @@ then; apps are wrapped, and their event loop is opened, only when a request come
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from pytest_lattice.errors import advised
 
@@ -29,6 +29,13 @@ TargetKey: TypeAlias = tuple[str, str, int | None]
 def target_key(group: TargetGroup, target: Target) -> TargetKey:
     """Tell one registration from every other."""
     return (group.arn, target.id, target.port)
+
+
+def _is_target(app: object) -> TypeGuard[AppTarget]:
+    """Tell an object that answers by itself from an app."""
+    return all(
+        callable(getattr(app, name, None)) for name in ("call", "acall", "close")
+    )
 
 
 class Apps:
@@ -80,8 +87,8 @@ class Apps:
             for target in group.registered:
                 if target.app is None:
                     continue
-                app = None
-                if self._hook is not None:
+                app = target.app if _is_target(target.app) else None
+                if app is None and self._hook is not None:
                     app = self._hook.pytest_lattice_make_target(obj=target.app)
                 if app is None:
                     recognize(target.app, group)

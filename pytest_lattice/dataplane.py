@@ -1,7 +1,7 @@
 """The path of one request: decide, call the target, record.
 
 The blocking and the async path differ only in how the target is called; all else
-is shared.  What the network knows (state, draws, targets, history) is asked of it.
+is shared.  It holds the compiled state and the history; apps are asked of the network.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def pytest_lattice_make_target(obj: object) -> AppTarget | None:
     """
 
 
-class _Manager(pluggy.PluginManager):
+class _OwnHooks(pluggy.PluginManager):
     """Takes a function for one of our hooks by its name, as pytest does."""
 
     def parse_hookimpl_opts(
@@ -84,9 +84,9 @@ def own_hooks(plugins: Iterable[object]) -> pluggy.HookRelay:
     Raises:
         pluggy.PluginValidationError: a hook that does not exist, or an argument.
     """
-    manager = _Manager("pytest")
-    manager.add_hookspecs(sys.modules[__name__])
+    own = _OwnHooks("pytest")
+    own.add_hookspecs(sys.modules[__name__])
     for plugin in plugins:
-        manager.register(plugin)
-    manager.check_pending()
-    return manager.hook
+        own.register(plugin)
+    own.check_pending()
+    return own.hook

@@ -1,6 +1,6 @@
 """The service network of a test: the one stateful object.
 
-It holds the configuration, the clock, the draws and the history, and is the only
+It holds the configuration, the clock, the apps and the data plane, and is the only
 module that knows every part of the package.
 """
 

@@ -21,8 +21,6 @@ _SETTINGS = ("draw", "history", "lambda_settings", "raise_target_exceptions", "s
 #: How many exchanges and log entries a failing test shows.
 _SHOWN = 5
 
-pytest.register_assert_rewrite("pytest_lattice.assertions")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options and their ini twins; pytest calls it once."""
@@ -48,8 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "lattice(**settings): settings of this test's lattice_network, as "
-        "LatticeNetwork takes them: draw, seed, history, lambda_settings, "
-        "raise_target_exceptions",
+        f"LatticeNetwork takes them: {', '.join(_SETTINGS)}",
     )
 
 
@@ -129,6 +126,6 @@ def _sections(network: LatticeNetwork) -> list[tuple[str, str]]:
         sections.append((title, text))
     entries = network.access_log[-_SHOWN:]
     if entries:
-        lines = "\n".join(each.to_json() for each in entries)
+        lines = "\n".join(repr(each) for each in entries)
         sections.append((f"lattice access log, last {len(entries)}", lines))
     return sections

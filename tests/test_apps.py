@@ -14,6 +14,7 @@ from pytest_lattice.hookspecs import own_hooks
 from pytest_lattice.model.service import Forward, Listener, Service
 from pytest_lattice.model.target_group import TargetGroup
 from pytest_lattice.network import LatticeNetwork
+from pytest_lattice.targets.echo import EchoTarget
 from pytest_lattice.targets.lambda_event import LambdaSettings
 
 if TYPE_CHECKING:
@@ -136,3 +137,15 @@ def test_lambda_settings_reach_the_handler() -> None:
             Service("shop", listeners=[Listener("HTTPS", default=Forward("function"))]),
         )
         assert network.client("shop").get("/").text == "1234"
+
+
+def test_an_object_that_answers_by_itself_is_no_app() -> None:
+    """What has the methods of `AppTarget` is taken as the target itself."""
+    echo = EchoTarget()
+    group = TargetGroup("web", targets=[echo])
+    held = apps()
+    with ExitStack() as undo:
+        held.keep(held.recognize([group], undo))
+        undo.pop_all()
+
+    assert held.of(group, group.registered[0]) is echo

@@ -1,4 +1,4 @@
-"""The two back ends of the walkthrough; they know nothing of VPC Lattice."""
+"""The two apps of the walkthrough; they know nothing of VPC Lattice."""
 
 from __future__ import annotations
 

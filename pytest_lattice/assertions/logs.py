@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pytest_lattice.assertions.subject import HIDE, Subject, collect, exchange_of
 from pytest_lattice.decision.exchange import Exchange
-from pytest_lattice.errors import LatticeAssertionError, advised, unknown
-from pytest_lattice.model.access_log import KEYS, AccessLogEntry
+from pytest_lattice.errors import LatticeAssertionError, advised
+from pytest_lattice.model.access_log import AccessLogEntry, check_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,9 +46,7 @@ def assert_logged(x: object, /, *, count: int | None = None, **fields: object) -
     AWS: vpc-lattice/latest/ug/monitoring-access-logs
     """
     __tracebackhide__ = True
-    for name in fields:
-        if name not in KEYS:
-            raise unknown("access log field", name, KEYS)
+    check_fields(fields)
     if count is not None and (type(count) is not int or count < 0):
         advice = "a count is a whole number; without it, one entry or more will do"
         raise advised(f"count `{count!r}` counts nothing", advice)

@@ -49,7 +49,6 @@ def binomial_pmf(k: int, n: int, p: float) -> float:
         k: the number of successes; outside 0 to `n` the probability is zero.
         n: the number of draws.
         p: the probability of success in one draw.
-
     """
     if not 0 <= k <= n:
         return 0.0
@@ -77,7 +76,6 @@ def binomial_test(k: int, n: int, p: float) -> float:
 
     Raises:
         ValueError: `k` is not within 0 to `n`, or `p` not within 0 to 1.
-
     """
     _check("count", k, 0, n)
     _check("share", p, 0, 1)
@@ -110,12 +108,10 @@ def multinomial_test(counts: Sequence[int], shares: Sequence[float]) -> float:
 
     Raises:
         ValueError: a count is negative, the lengths differ, or no share is positive.
-
     """
     shares = _normalized(shares)
     if len(counts) != len(shares):
-        message = f"there are {len(counts)} counts for {len(shares)} shares"
-        raise ValueError(message)
+        raise ValueError(f"there are {len(counts)} counts for {len(shares)} shares")
     _check("count", min(counts), 0, math.inf)
     pairs = zip(counts, shares, strict=True)
     if any(count > 0 and share == 0 for count, share in pairs):
@@ -141,7 +137,6 @@ def accepted_counts(
 
     Raises:
         ValueError: no share is positive, or a number is out of bounds.
-
     """
     shares = _normalized(shares)
     _check("sample size", n, 0, math.inf)
@@ -174,7 +169,6 @@ def power(
 
     Raises:
         ValueError: no share is positive, or a number is out of bounds.
-
     """
     shares = _normalized(shares)
     _check_plan(n, detect, false_alarm)
@@ -202,7 +196,6 @@ def needed_requests(
 
     Raises:
         ValueError: no share is positive, or a number is out of bounds.
-
     """
     shares = _normalized(shares)
     _check_plan(1, detect, false_alarm, miss)
@@ -401,8 +394,7 @@ def _normalized(shares: Sequence[float]) -> tuple[float, ...]:
     """Return the shares scaled to a sum of one."""
     total = math.fsum(shares)
     if not (0 < total < math.inf and min(shares) >= 0):
-        message = f"the shares `{list(shares)}` are not a distribution"
-        raise ValueError(message)
+        raise ValueError(f"the shares `{list(shares)}` are not a distribution")
     return tuple(share / total for share in shares)
 
 
@@ -426,5 +418,4 @@ def _check_plan(n: int, detect: float, *rates: float) -> None:
 def _check(name: str, value: float, least: float, most: float) -> None:
     """Raise ValueError unless `value` is within `least` to `most`."""
     if not least <= value <= most:
-        message = f"the {name} `{value}` is not between {least} and {most}"
-        raise ValueError(message)
+        raise ValueError(f"the {name} `{value}` is not between {least} and {most}")

@@ -20,7 +20,7 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_lattice.decision.decide import Decision
-from pytest_lattice.decision.exchange import Exchange
+from pytest_lattice.decision.exchange import EXTENSION, Exchange
 from pytest_lattice.errors import (
     ConfigurationError,
     LatticeAssertionError,
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from pytest_lattice.routing.state import RuleState
 
 _Read = TypeVar("_Read")
-
-#: Under this key of its extensions a response carries its `Exchange`.
-EXTENSION = "pytest_lattice"
 
 #: As `__tracebackhide__` of a module it keeps our frames out of a failure's traceback,
 #: but not out of that of a mistake of our own.

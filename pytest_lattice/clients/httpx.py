@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
+from pytest_lattice.decision.exchange import EXTENSION
 from pytest_lattice.errors import ConfigurationError, TargetError
 from pytest_lattice.model.message import LatticeRequest
 from pytest_lattice.model.outcome import Unreachable
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 # httpx and httpx2 have the same names but unrelated classes, so what is taken from
 # the library at hand cannot be typed as either.
 _Library: TypeAlias = Any
-
-#: Under this key a response carries its `Exchange`.
-EXTENSION = "pytest_lattice"
 
 _VERSIONS = {"HTTP/1.1": b"HTTP/1.1", "HTTP/2": b"HTTP/2"}
 _ERRORS = {

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from pytest_lattice.decision.decide import Decision
     from pytest_lattice.model.message import Headers, LatticeRequest, LatticeResponse
 
+#: Under this key of its extensions a response carries its `Exchange`.
+EXTENSION = "pytest_lattice"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_REASON_BYTES = len("HTTP/1.1 200 \r\n\r\n")
+_STATUS_LINE_BYTES = len("HTTP/1.1 200 \r\n\r\n")
 
 
 class Exchange(NamedTuple):
@@ -105,7 +108,9 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
         protocol=request.http_version,
         response_code=exchange.response.status,
         bytes_received=_head_size(request) + exchange.received,
-        bytes_sent=_REASON_BYTES + _size(exchange.response.headers) + exchange.sent,
+        bytes_sent=_STATUS_LINE_BYTES
+        + _size(exchange.response.headers)
+        + exchange.sent,
         duration=exchange.duration,
         user_agent=agents[0] if agents else "-",
         host_header=request.host,
@@ -116,7 +121,6 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
         # Our choice: in-process requests report the first cipher of TLS 1.3
         ssl_cipher="TLS_AES_128_GCM_SHA256" if https else "-",
         tls_version="TLSv1.3" if https else "-",
-        grpc_response_code=None,
         request_id=exchange.request_id,
     )
 

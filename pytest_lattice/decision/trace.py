@@ -125,19 +125,18 @@ def _rule_steps(decision: Decision) -> Iterator[Step]:
     for each in listener.rules:
         if each.rule is None:
             continue
-        name = f"rule {each.rule.priority}"
         difference = mismatch(each.rule, decision.request)
         if difference is not None:
             path = each.rule.path or each.rule.path_prefix
             yield Step(
-                name,
+                each.label,
                 passed=False,
                 text=f"{_called(each)}{difference}",
                 path=path if difference.part == "path" else None,
             )
             continue
         yield Step(
-            name,
+            each.label,
             passed=True,
             text=f"{_called(each)}{describe_rule(each.rule)} "
             f"-> {action_text(each.action)}",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import overload
 
 from pytest_lattice.errors import LatticeAssertionError
-from pytest_lattice.model.access_log import AccessLogEntry
+from pytest_lattice.model.access_log import AccessLogEntry, check_fields
 
 _SHOWN = 5
 
@@ -54,6 +54,7 @@ class AccessLog(Sequence[AccessLogEntry]):
         Raises:
             ConfigurationError: a field that no entry has.
         """
+        check_fields(fields)
         kept = (each for each in self._entries if not each.differences(fields))
         return AccessLog(kept, self.dropped)
 
@@ -67,6 +68,7 @@ class AccessLog(Sequence[AccessLogEntry]):
             LatticeAssertionError: there is none, or more than one.
             ConfigurationError: a field that no entry has.
         """
+        __tracebackhide__ = True
         found = self.where(**fields)
         if len(found) == 1:
             return found[0]

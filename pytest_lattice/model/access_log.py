@@ -16,7 +16,7 @@ from pytest_lattice.errors import ConfigurationError, unknown
 from pytest_lattice.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 # A generated DNS name is shown as the service's name.
 _GENERATED = re.compile(r"^(.+)-[0-9a-f]{17}\.[0-9a-z]+\.vpc-lattice-svcs\.[^:]+")
@@ -120,9 +120,7 @@ class AccessLogEntry:
         Raises:
             ConfigurationError: a field that no entry has, with the nearest name.
         """
-        for name in fields:
-            if name not in KEYS:
-                raise unknown("access log field", name, KEYS)
+        check_fields(fields)
         return {
             name: getattr(self, name)
             for name, wanted in fields.items()
@@ -187,3 +185,17 @@ KEYS = {
     "grpc_response_code": "grpcResponseCode",
     "request_id": "requestId",
 }
+
+
+def check_fields(names: Iterable[str]) -> None:
+    """Refuse a field that no entry has.
+
+    Args:
+        names: names in Python's case, such as ``response_code``.
+
+    Raises:
+        ConfigurationError: the first such field, with the nearest name.
+    """
+    for name in names:
+        if name not in KEYS:
+            raise unknown("access log field", name, KEYS)

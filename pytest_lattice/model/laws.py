@@ -112,22 +112,22 @@ def _groups_live_in_vpcs(configuration: Configuration) -> None:
 
 def _services_are_associated_lawfully(configuration: Configuration) -> None:
     seen: set[tuple[str, str]] = set()
-    declared = bool(configuration.service_networks)
     for network, service, account in configuration.service_pairs():
         where = f"service `{service.name}` with service network `{network.name}`"
         if (network.arn, service.arn) in seen:
             # AWS: vpc-lattice/latest/ug/service-network-associations
             raise ConfigurationError(f"cannot associate {where} twice")
         seen.add((network.arn, service.arn))
-        if network.region != service.region and declared:
+        if not configuration.service_networks:
+            continue
+        if network.region != service.region:
             raise ConfigurationError(
                 f"cannot associate {where}: the service is in {service.region}, "
                 f"the service network in {network.region}"
             )
-        if declared:
-            _check_association(
-                configuration, network, service, account=account, where=where
-            )
+        _check_association(
+            configuration, network, service, account=account, where=where
+        )
 
 
 def _check_association(
@@ -197,11 +197,11 @@ def _custom_domains_are_unique(configuration: Configuration) -> None:
 
 
 def _shares_share_what_is_owned(configuration: Configuration) -> None:
+    shareable: tuple[Service | ServiceNetwork, ...] = (
+        *configuration.services,
+        *configuration.service_networks,
+    )
     for share in configuration.resource_shares:
-        shareable: tuple[Service | ServiceNetwork, ...] = (
-            *configuration.services,
-            *configuration.service_networks,
-        )
         owned = {
             name
             for each in shareable
@@ -221,7 +221,7 @@ def _subscriptions_have_a_resource(configuration: Configuration) -> None:
     for each in configuration.access_log_subscriptions:
         in_memory = each.destination is None
         key = (configuration.logged_resource(each.resource).arn, in_memory)
-        # AWS: one subscription per destination type per resource
+        # AWS: vpc-lattice/latest/ug/monitoring-access-logs: one per destination type
         if key in seen:
             kind = "in memory" if in_memory else "to a file"
             raise ConfigurationError(

@@ -40,7 +40,8 @@ _NAME_LAWS = {
     "rule": _NameLaw(3, 63, "rule-"),
 }
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_ACCOUNT = re.compile(r"[0-9]{12}")
+#: An AWS account id.
+ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
 
 
@@ -74,7 +75,11 @@ def check_name(kind: str, name: str) -> None:
 
 
 def check_owner(account: str, region: str) -> None:
-    """Refuse an account that is not 12 digits or a Region that is none."""
+    """Refuse an account that is not 12 digits or a Region that is none.
+
+    Raises:
+        ConfigurationError: one of the two.
+    """
     check_account(account)
     if not _REGION.fullmatch(str(region)):
         raise ConfigurationError(f"Region `{region}` is not a Region name")
@@ -88,7 +93,7 @@ def check_account(account: str) -> None:
     """
     if not isinstance(account, str):
         raise advised(f"account `{account!r}` is not text", "put it in quotes")
-    if not _ACCOUNT.fullmatch(account):
+    if not ACCOUNT_ID.fullmatch(account):
         raise ConfigurationError(f"account `{account}` is not 12 digits")
 
 
@@ -113,7 +118,7 @@ def lattice_arn(resource: str, *, account: str, region: str) -> str:
 def service_dns_name(name: str, service_id: str, region: str) -> str:
     """Write the generated DNS name of a service.
 
-    # AWS: vpc-lattice/latest/ug/service-custom-domain-name
+    AWS: vpc-lattice/latest/ug/service-custom-domain-name
     """
     label = f"{name}-{service_id.removeprefix('svc-')}"
     return f"{label}.{_PARTITION_ID}.vpc-lattice-svcs.{region}.{_DNS_SUFFIX}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from pytest_lattice.errors import ConfigurationError, advised
 from pytest_lattice.model.names import (
+    ACCOUNT_ID,
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
     check_account,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
 _ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}")
 _UNIT_ID = re.compile(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}")
-_ACCOUNT = re.compile(r"[0-9]{12}")
 # AWS: vpc/latest/userguide/vpc-cidr-blocks: version, and the prefix lengths it takes
 _RANGES = {"cidr": (4, range(16, 29)), "ipv6_cidr": (6, range(44, 61))}
 
@@ -221,7 +221,7 @@ class ResourceShare(Value):
         _check_list(self.resources, f"resource share `{self.name}`: resources")
         _check_list(self.principals, f"resource share `{self.name}`: principals")
         self._set(resources=tuple(self.resources), principals=tuple(self.principals))
-        known = (_ACCOUNT, _ORGANIZATION_ID, _UNIT_ID)
+        known = (ACCOUNT_ID, _ORGANIZATION_ID, _UNIT_ID)
         for principal, receiver in zip(self.principals, self.receivers, strict=True):
             if not any(pattern.fullmatch(receiver) for pattern in known):
                 # AWS: not shareable with IAM users and roles

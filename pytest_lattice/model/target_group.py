@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from ipaddress import ip_address
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast, get_args
 
 from pytest_lattice.errors import ConfigurationError, advised
 from pytest_lattice.model.names import (
@@ -54,7 +54,7 @@ _COMBINATIONS: dict[tuple[str, str | None], tuple[str | None, ...]] = {
     ("ALB", "TCP"): (None,),
     ("LAMBDA", None): (None,),
 }
-_TYPES = ("INSTANCE", "IP", "LAMBDA", "ALB")
+_TYPES: tuple[str, ...] = get_args(TargetGroupType)
 # AWS: vpc-lattice/latest/APIReference/API_TargetGroupConfig
 _DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443, "TCP": 443}
 _PORTS = range(1, 65536)
@@ -345,7 +345,8 @@ class TargetGroup(Value):
             case "INSTANCE":
                 return f"i-{key}"
             case "LAMBDA":
-                return f"arn:aws:lambda:{owner}:function:{self.name}"[:200]
+                arn = f"arn:aws:lambda:{owner}:function:{self.name}"
+                return arn[:_TARGET_ID_LENGTH]
             case "ALB":
                 return (
                     f"arn:aws:elasticloadbalancing:{owner}:loadbalancer/app/"

@@ -6,7 +6,6 @@ derived is not shown.  It knows nothing of AWS.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 
@@ -88,7 +87,10 @@ def _is_default(field: Field[object], value: object) -> bool:
 
 def first_twice(things: Iterable[_Given]) -> _Given | None:
     """Return the first thing that comes more than once; None if there is none."""
-    return next((each for each, count in Counter(things).items() if count > 1), None)
+    listed = list(things)
+    if len(set(listed)) == len(listed):
+        return None
+    return next(each for each in listed if listed.count(each) > 1)
 
 
 class ReadOnly(dict[str, _Item]):

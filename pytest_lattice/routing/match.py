@@ -109,7 +109,7 @@ def _header_mismatch(rule: Rule, request: LatticeRequest) -> Mismatch | None:
         got = ", ".join(f"`{value}`" for value in values)
         hint = ""
         if condition.case_sensitive and not header_difference(
-            condition, tuple(values), case_sensitive=False
+            condition, values, case_sensitive=False
         ):
             hint = "the rule compares case"
         return Mismatch(part, got, wanted, hint)

@@ -7,6 +7,7 @@ reachable from it, so that a decision can be explained in the user's own words.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -217,6 +218,7 @@ def _address(group: TargetGroup, target: Target, vpc: Vpc | None) -> str:
     return address_in(vpc.cidr, target.id)
 
 
+@lru_cache(maxsize=4096)
 def address_in(cidr: str, key: str) -> str:
     """Derive a host address of a range from a key, the same in every run."""
     network = ip_network(cidr)

@@ -17,6 +17,13 @@ from urllib.parse import unquote
 from pytest_lattice.errors import TargetError
 from pytest_lattice.targets.asgi_exchange import App, Exchange, end_task
 from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
+from pytest_lattice.targets.recognize import name_of
+from pytest_lattice.targets.server import (
+    client_address,
+    note_target,
+    scheme,
+    speaks_http2,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -30,12 +37,8 @@ if TYPE_CHECKING:
     AsgiApp: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
     Step: TypeAlias = Callable[[Loop], asyncio.Future[None]]
 
-# AWS: vpc-lattice/latest/ug/security-groups: targets are called from link-local
-# addresses, of which the IPv6 one embeds the IPv4 one. The port is some ephemeral one.
-_LATTICE_IPV4 = ("169.254.171.1", 49152)
-_LATTICE_IPV6 = ("fd00:ec2:80::a9fe:ab01", 49152)
-# AWS: vpc-lattice/latest/ug/target-groups: a group's version is the one to its targets.
-_HTTP_VERSIONS = {"HTTP2": "2", "GRPC": "2"}
+# Lattice calls from some ephemeral port.
+_CLIENT_PORT = 49152
 
 
 class AsgiTarget:
@@ -53,9 +56,8 @@ class AsgiTarget:
     def __init__(
         self, app: AsgiApp, loop: AppLoop, *, raise_exceptions: bool = True
     ) -> None:
-        name = getattr(app, "__name__", type(app).__name__)
         self._asgi_app = app
-        self._app = App(name, self._call_app, raise_exceptions)
+        self._app = App(name_of(app), self._call_app, raise_exceptions)
         self._apps = loop
         self._lifespans: dict[Home, _Lifespan] = {}
         self._live: set[Exchange] = set()
@@ -133,7 +135,7 @@ class AsgiTarget:
             scope = _scope(exchange.request, lifespan.state)
             await self._asgi_app(scope, exchange.receive, exchange.send)
         except Exception as error:
-            _add_note(error, exchange.request)
+            note_target(error, exchange.request.route)
             raise
         finally:
             self._live.discard(exchange)
@@ -338,14 +340,13 @@ def _scope(request: TargetRequest, state: dict[str, Any]) -> Message:
     """Describe the request as an app server beside the target would."""
     head = request.request
     route = request.route
-    group = route.target_group
     query = head.query
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": _HTTP_VERSIONS.get(group.protocol_version or "", "1.1"),
+        "http_version": "2" if speaks_http2(route) else "1.1",
         "method": head.method,
-        "scheme": "http" if group.protocol == "HTTP" else "https",
+        "scheme": scheme(route),
         "path": unquote(head.path),
         "raw_path": head.path.encode("latin-1"),
         "query_string": b"" if query is None else query.encode("latin-1"),
@@ -354,18 +355,7 @@ def _scope(request: TargetRequest, state: dict[str, Any]) -> Message:
             (name.encode("latin-1"), value.encode("latin-1"))
             for name, value in request.headers
         ],
-        "client": _LATTICE_IPV6 if ":" in route.address else _LATTICE_IPV4,
+        "client": (client_address(route), _CLIENT_PORT),
         "server": (route.address, route.target.port),
         "state": state.copy(),
     }
-
-
-def _add_note(error: Exception, request: TargetRequest) -> None:
-    """Say behind which target an exception was raised."""
-    route = request.route
-    note = (
-        f"raised behind target `{route.target.id}` "
-        f"of target group `{route.target_group.name}`"
-    )
-    if note not in getattr(error, "__notes__", ()):
-        error.add_note(note)

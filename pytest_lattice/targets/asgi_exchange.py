@@ -17,6 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import BlockingCallError, TargetError
 from pytest_lattice.model.message import LatticeResponse
+from pytest_lattice.targets.server import (
+    SERVER_ERROR,
+    SERVER_ERROR_BODY,
+    WITHOUT_BODY,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,16 +36,6 @@ if TYPE_CHECKING:
     Receive: TypeAlias = Callable[[], Awaitable[Message]]
     Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-_WITHOUT_BODY = frozenset({204, 304})
-_SERVER_ERROR_BODY = b"Internal Server Error"
-# What an app server answers for an app that raised.
-_SERVER_ERROR = LatticeResponse(
-    status=500,
-    headers=(
-        ("content-type", "text/plain; charset=utf-8"),
-        ("content-length", str(len(_SERVER_ERROR_BODY))),
-    ),
-)
 # Turns of the loop in which a task may end by itself before it is cancelled: turns and
 # not seconds, so that no test waits.
 _GRACE_TURNS = 100
@@ -81,7 +76,7 @@ class Exchange:
     wants_body = False  # the app waits for a chunk of the request's body
     starting = False  # the app's lifespan begins: what it raises always goes through
     gone = False  # the caller closed the response
-    head = _SERVER_ERROR
+    head = SERVER_ERROR
     chunk: bytes | None = None
     failure: BaseException | None = None
     _task: asyncio.Task[None] | None = None
@@ -137,7 +132,7 @@ class Exchange:
             if self._raises:
                 raise failure
             if not self.started:
-                return self.head, b"" if self._is_head else _SERVER_ERROR_BODY
+                return self.head, b"" if self._is_head else SERVER_ERROR_BODY
         if self._without_body:
             return self.head, b""
         if self.finished and self.complete:
@@ -169,7 +164,7 @@ class Exchange:
 
     @property
     def _without_body(self) -> bool:
-        return self._is_head or self.head.status in _WITHOUT_BODY
+        return self._is_head or self.head.status in WITHOUT_BODY
 
     @property
     def _raises(self) -> bool:

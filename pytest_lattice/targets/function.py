@@ -26,6 +26,7 @@ from pytest_lattice.targets.lambda_event import (
     read_answer,
 )
 from pytest_lattice.targets.recognize import is_async, name_of
+from pytest_lattice.targets.server import WITHOUT_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -255,9 +256,9 @@ class FunctionTarget:
             status, headers, body, hints = read_answer(answer, strict=settings.strict)
         except TargetError as error:
             return self._failed(request, str(error))
-        if status not in {204, 304}:
+        if status not in WITHOUT_BODY:
             headers = (*headers, ("content-length", str(len(body))))
-        if request.request.method == "HEAD" or status in {204, 304}:
+        if request.request.method == "HEAD" or status in WITHOUT_BODY:
             body = b""
         hint = f"{self._described(request)}, {'; '.join(hints)}" if hints else None
         return TargetReply(LatticeResponse(status, headers), body, detail=hint)

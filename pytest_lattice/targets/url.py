@@ -39,6 +39,8 @@ _HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
+# Real seconds that connecting may take; AWS is silent.
+_CONNECT_TIMEOUT = 5.0
 # h11 words them so when a connection ends where a message does not
 _CLOSED = ("Server disconnected", "peer closed connection")
 
@@ -49,7 +51,6 @@ class UrlTarget:
     Args:
         url: scheme, host and port, as `recognize` lets them pass.
         connect_error_status: the answer where nothing listens.
-        connect_timeout: how many real seconds connecting may take.
         idle_timeout: how many real seconds the server may be silent.
     """
 
@@ -59,14 +60,13 @@ class UrlTarget:
         *,
         # AWS: its table says 500, field reports say 503; our choice
         connect_error_status: int = 503,
-        connect_timeout: float = 5.0,
         # AWS: vpc-lattice/latest/APIReference/API_CreateService: idle timeout
         idle_timeout: float = 60.0,
     ) -> None:
         self._url = url
         self._connect_error_status = connect_error_status
         self._idle_timeout = idle_timeout
-        self._timeout = httpx.Timeout(idle_timeout, connect=connect_timeout).as_dict()
+        self._timeout = httpx.Timeout(idle_timeout, connect=_CONNECT_TIMEOUT).as_dict()
 
     def call(self, request: TargetRequest, body: RequestBody) -> TargetReply:
         """Forward, blocking until the response begins."""

@@ -17,6 +17,16 @@ from urllib.parse import unquote
 from pytest_lattice.errors import BlockingCallError, TargetError
 from pytest_lattice.model.message import LatticeResponse
 from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
+from pytest_lattice.targets.recognize import name_of
+from pytest_lattice.targets.server import (
+    SERVER_ERROR,
+    SERVER_ERROR_BODY,
+    WITHOUT_BODY,
+    client_address,
+    note_target,
+    scheme,
+    speaks_http2,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -38,22 +48,6 @@ if TYPE_CHECKING:
         | tuple[None, None, None]
     )
 
-# AWS: vpc-lattice/latest/ug/security-groups: targets are called from link-local
-# addresses, of which the IPv6 one embeds the IPv4 one.
-_LATTICE_IPV4 = "169.254.171.1"
-_LATTICE_IPV6 = "fd00:ec2:80::a9fe:ab01"
-# AWS: vpc-lattice/latest/ug/target-groups: a group's version is the one to its targets.
-_PROTOCOLS = {"HTTP2": "HTTP/2", "GRPC": "HTTP/2"}
-_WITHOUT_BODY = frozenset({204, 304})
-_SERVER_ERROR_BODY = b"Internal Server Error"
-# What an app server answers for an app that raised.
-_SERVER_ERROR = LatticeResponse(
-    status=500,
-    headers=(
-        ("content-type", "text/plain; charset=utf-8"),
-        ("content-length", str(len(_SERVER_ERROR_BODY))),
-    ),
-)
 # A body that says it is no longer than this is read at once: most are, and frameworks
 # wrap even those into iterators.
 _SMALL = 1024 * 1024
@@ -72,7 +66,7 @@ class WsgiTarget:
 
     def __init__(self, app: WSGIApplication, *, raise_exceptions: bool = True) -> None:
         self._app = app
-        self._name: str = getattr(app, "__name__", type(app).__name__)
+        self._name = name_of(app)
         self._raise_exceptions = raise_exceptions
         self._constants: dict[Route, dict[str, Any]] = {}
 
@@ -88,12 +82,12 @@ class WsgiTarget:
             environ = self._environ(request, body)
             answer = self._read(self._app(environ, response.start), request, response)
         except Exception as error:
-            _add_note(error, request.route)
+            note_target(error, request.route)
             if self._raise_exceptions or isinstance(error, BlockingCallError):
                 raise
-            answer = _SERVER_ERROR_BODY
-            response.head = _SERVER_ERROR
-        if request.request.method == "HEAD" or response.head.status in _WITHOUT_BODY:
+            answer = SERVER_ERROR_BODY
+            response.head = SERVER_ERROR
+        if request.request.method == "HEAD" or response.head.status in WITHOUT_BODY:
             if not isinstance(answer, bytes):
                 answer.close()
             answer = b""
@@ -156,7 +150,7 @@ class _Response:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.head = _SERVER_ERROR
+        self.head = SERVER_ERROR
         self.is_sent = False
         self._is_started = False
         self._written: list[bytes] = []
@@ -268,7 +262,7 @@ class _Chunks(Iterator[bytes]):
                 chunk = self._pull()
             except Exception as error:
                 self.close()
-                _add_note(error, self._route)
+                note_target(error, self._route)
                 if self._raise_exceptions or isinstance(error, BlockingCallError):
                     raise
                 raise TargetError(
@@ -290,7 +284,7 @@ class _Chunks(Iterator[bytes]):
         try:
             close()
         except Exception as error:
-            _add_note(error, self._route)
+            note_target(error, self._route)
             if self._raise_exceptions:
                 raise
 
@@ -350,13 +344,12 @@ class _ChunkReader(io.RawIOBase):
 
 def _constants(route: Route) -> dict[str, Any]:
     """Build what is the same for every request on one way."""
-    group = route.target_group
     return {
         "SCRIPT_NAME": "",
-        "REMOTE_ADDR": _LATTICE_IPV6 if ":" in route.address else _LATTICE_IPV4,
-        "SERVER_PROTOCOL": _PROTOCOLS.get(group.protocol_version or "", "HTTP/1.1"),
+        "REMOTE_ADDR": client_address(route),
+        "SERVER_PROTOCOL": "HTTP/2" if speaks_http2(route) else "HTTP/1.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http" if group.protocol == "HTTP" else "https",
+        "wsgi.url_scheme": scheme(route),
         # A body without a length ends where the file does.
         "wsgi.input_terminated": True,
         "wsgi.multithread": True,
@@ -406,16 +399,6 @@ def _server(host: str, scheme: str) -> tuple[str, str]:
 def _breaking_off(chunks: list[bytes], error: TargetError) -> Generator[bytes]:
     yield from chunks
     raise error
-
-
-def _add_note(error: Exception, route: Route) -> None:
-    """Say behind which target an exception was raised."""
-    note = (
-        f"raised behind target `{route.target.id}` "
-        f"of target group `{route.target_group.name}`"
-    )
-    if note not in getattr(error, "__notes__", ()):
-        error.add_note(note)
 
 
 def _pull_from_thread(body: AsyncIterator[bytes]) -> Iterator[bytes]:

@@ -28,7 +28,6 @@ from pytest_lattice import (
     TargetGroup,
 )
 from pytest_lattice.assertions.subject import (
-    EXTENSION,
     Subject,
     find_target_group,
     joined,
@@ -37,7 +36,7 @@ from pytest_lattice.assertions.subject import (
     plural,
     subjects,
 )
-from pytest_lattice.clients import httpx as client
+from pytest_lattice.decision.exchange import EXTENSION
 from pytest_lattice.model.message import LatticeResponse
 from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
 
@@ -165,11 +164,6 @@ def test_response_needs_extensions_only(network: LatticeNetwork) -> None:
     exchange = exchanged(network.decide("GET", f"{URL}/"))
 
     assert subjects(Response({EXTENSION: exchange}))[0].exchange is exchange
-
-
-def test_key_is_that_of_the_clients() -> None:
-    """Assertions look where clients put the exchange; neither knows the other."""
-    assert client.EXTENSION == EXTENSION
 
 
 @pytest.mark.parametrize(

@@ -300,7 +300,7 @@ def test_network_decides_by_vpc() -> None:
         GREEN,
         EMPTY,
         MODERN,
-        ServiceNetwork("mesh", services=["shop"], vpcs=["app"]),
+        ServiceNetwork("corp", services=["shop"], vpcs=["app"]),
         ServiceNetwork("web", services=["shop"], vpcs=["edge"]),
         Vpc("app"),
         Vpc("edge"),
@@ -310,7 +310,7 @@ def test_network_decides_by_vpc() -> None:
         decided_on(state, request(vpc=Vpc(name).id)).service_network
         for name in ("app", "edge")
     ]
-    assert [each.name for each in networks if each] == ["mesh", "web"]
+    assert [each.name for each in networks if each] == ["corp", "web"]
 
 
 # ------------------------------------------------------------------------------- health

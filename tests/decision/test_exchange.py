@@ -18,7 +18,7 @@ from tests.routing.build import compiled, request
 
 APP = Vpc("app")
 TARGETS = Vpc("targets")
-MESH = ServiceNetwork("mesh", services=["shop"], vpcs=["app"])
+MESH = ServiceNetwork("corp", services=["shop"], vpcs=["app"])
 BLUE = TargetGroup(
     "blue", type="IP", vpc="targets", targets=[Target("10.1.0.7", port=8080)]
 )

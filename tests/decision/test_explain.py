@@ -42,7 +42,7 @@ SHOP = Service(
 )
 RESOURCES: tuple[Resource, ...] = (
     SHOP,
-    ServiceNetwork("mesh", services=["shop"], vpcs=["client"]),
+    ServiceNetwork("corp", services=["shop"], vpcs=["client"]),
     Vpc("client"),
     Vpc("stranger"),
     TargetGroup("blue", type="IP", targets=[Target("10.0.1.1"), Target("10.0.1.2")]),
@@ -68,7 +68,7 @@ CASES = {
         request(url="https://shop/v2/a", headers={"x-beta": "1.5"}, vpc=CLIENT),
         """
         GET https://shop/v2/a from 10.0.0.9 in VPC `client`
-          VPC       yes  associated with service network `mesh`
+          VPC       yes  associated with service network `corp`
           service   yes  `shop` by its short name
           listener  yes  HTTPS on port 443
           rule 10   no   `health`: path is not `/health`
@@ -80,7 +80,7 @@ CASES = {
         request(url="https://shop/V2/a?b=c", headers={"x-beta": "2"}, vpc=CLIENT),
         """
         GET https://shop/V2/a?b=c from 10.0.0.9 in VPC `client`
-          VPC       yes  associated with service network `mesh`
+          VPC       yes  associated with service network `corp`
           service   yes  `shop` by its short name
           listener  yes  HTTPS on port 443
           rule 10   no   `health`: path is not `/health`
@@ -96,7 +96,7 @@ CASES = {
         request(url="https://shop/orders", headers={"x-beta": "2"}, vpc=CLIENT),
         """
         GET https://shop/orders from 10.0.0.9 in VPC `client`
-          VPC       yes  associated with service network `mesh`
+          VPC       yes  associated with service network `corp`
           service   yes  `shop` by its short name
           listener  yes  HTTPS on port 443
           rule 10   no   `health`: path is not `/health`
@@ -112,7 +112,7 @@ CASES = {
         request(url="https://shop/health", vpc=CLIENT),
         """
         GET https://shop/health from 10.0.0.9 in VPC `client`
-          VPC       yes  associated with service network `mesh`
+          VPC       yes  associated with service network `corp`
           service   yes  `shop` by its short name
           listener  yes  HTTPS on port 443
           rule 10   yes  `health`: /health -> fixed response 404
@@ -122,7 +122,7 @@ CASES = {
         request(url="http://shop/health", vpc=CLIENT),
         """
         GET http://shop/health from 10.0.0.9 in VPC `client`
-          VPC       yes  associated with service network `mesh`
+          VPC       yes  associated with service network `corp`
           service   yes  `shop` by its short name
           listener  yes  HTTP on port 80
           default   yes  fixed response 404
@@ -146,7 +146,7 @@ CASES = {
         request(url="https://shop:8443/", vpc=CLIENT),
         """
         GET https://shop:8443/ from 10.0.0.9 in VPC `client`
-          VPC       yes  associated with service network `mesh`
+          VPC       yes  associated with service network `corp`
           service   yes  `shop` by its short name
           listener  no   connection refused: service `shop` has no listener on port 8443; it has 80 (HTTP), 443 (HTTPS)
         """,  # noqa: E501  # compared whole
@@ -155,8 +155,8 @@ CASES = {
         request(url="http://shpo/", vpc=CLIENT),
         """
         GET http://shpo/ from 10.0.0.9 in VPC `client`
-          VPC      yes  associated with service network `mesh`
-          service  no   404: service network `mesh` has no service `shpo`; the nearest name is `shop`
+          VPC      yes  associated with service network `corp`
+          service  no   404: service network `corp` has no service `shpo`; the nearest name is `shop`
         """,  # noqa: E501  # compared whole
     ),
     "400": (
@@ -165,7 +165,7 @@ CASES = {
         ),
         """
         GET https://shop/ from 10.0.0.9 in VPC `client`
-          VPC       yes  associated with service network `mesh`
+          VPC       yes  associated with service network `corp`
           service   yes  `shop` by its short name
           listener  yes  HTTPS on port 443
           limits    no   400: the request has 101 headers, more than 100
@@ -175,7 +175,7 @@ CASES = {
         request("POST", "https://shop/orders", vpc=CLIENT),
         """
         POST https://shop/orders from 10.0.0.9 in VPC `client`
-          VPC           yes  associated with service network `mesh`
+          VPC           yes  associated with service network `corp`
           service       yes  `shop` by its short name
           listener      yes  HTTPS on port 443
           rule 10       no   `health`: path is not `/health`
@@ -188,7 +188,7 @@ CASES = {
         request(url="https://shop/modern/a", vpc=CLIENT),
         """
         GET https://shop/modern/a from 10.0.0.9 in VPC `client`
-          VPC           yes  associated with service network `mesh`
+          VPC           yes  associated with service network `corp`
           service       yes  `shop` by its short name
           listener      yes  HTTPS on port 443
           rule 10       no   `health`: path is not `/health`
@@ -202,7 +202,7 @@ CASES = {
         request(url="http://shop/", vpc=CLIENT, address="fd12:3456:789a::9"),
         """
         GET http://shop/ from fd12:3456:789a::9 in VPC `client`
-          VPC       yes  associated with service network `mesh`
+          VPC       yes  associated with service network `corp`
           service   yes  `shop` by its short name
           listener  yes  HTTP on port 80
           default   yes  fixed response 404
@@ -276,6 +276,8 @@ def test_matched_rule_after_many_is_shown() -> None:
 )
 def test_length_of_an_explanation(count: int, lines: int) -> None:
     """Up to nine missed rules are all shown; of more, eight and a line for the rest."""
-    decision = decided(request(url="https://shop/other"), many(count))
+    explanation = decided(request(url="https://shop/other"), many(count)).explain()
 
-    assert len(decision.explain().splitlines()) == lines
+    assert len(explanation.splitlines()) == lines
+    assert (f"{count - 8} more rules did not match" in explanation) is (count > 9)
+    assert ("…" in explanation) is (count > 9)

@@ -38,7 +38,7 @@ GROUPS = [
     TargetGroup("none"),
     TargetGroup("fun", type="LAMBDA", targets=["echo"]),
 ]
-NETWORK = ServiceNetwork("mesh", services=["shop"], vpcs=["app"])
+NETWORK = ServiceNetwork("corp", services=["shop"], vpcs=["app"])
 WEIGHTS: list[dict[str, int]] = [
     *({"one": 3}, {"one": 2, "fun": 1}, {"fun": 1}, {"one": 1, "none": 1}),
     *({"two": 1}, {"two": 1, "rpc": 1}, {"rpc": 1}, {"two": 0, "one": 1}),
@@ -107,13 +107,14 @@ URLS = [
     *("https://shop.example.com/", "http://shop/"),
 ]
 REQUESTS = st.builds(
-    lambda method, url, header, spoken, vpc, many: request(
+    lambda method, url, header, spoken, vpc, many, forged: request(
         method,
         url,
         headers=(
             *((("x-a", header),) if header else ()),
             *((("content-type", "application/grpc"),) if spoken == "gRPC" else ()),
             *(many * (("x-b", "1"),)),
+            *((("x-forwarded-for", "10.9.9.9"),) if forged else ()),
         ),
         http_version="HTTP/1.1" if spoken == "HTTP/1.1" else "HTTP/2",
         vpc=vpc.id,
@@ -124,6 +125,7 @@ REQUESTS = st.builds(
     st.sampled_from(["HTTP/1.1", "HTTP/2", "gRPC"]),
     st.sampled_from([*(9 * [APP]), EDGE]),
     st.sampled_from([*(9 * [0]), 101]),
+    st.booleans(),
 )
 DRAWS = st.builds(
     Scripted,
@@ -156,9 +158,16 @@ def expected_names(decision: Decision) -> Iterator[str]:
             break
     else:
         yield "default"
+    yield from expected_end(decision)
+
+
+def expected_end(decision: Decision) -> Iterator[str]:
+    """Name the steps that follow once a rule has taken the request."""
     if decision.drawn is not None:
         yield "weights"
     if isinstance(decision.outcome, Forwarded):
+        if decision.request.header_values("x-forwarded-for"):
+            yield "headers"
         yield "target"
     elif isinstance(decision.outcome, Unroutable):
         yield "weights" if decision.group_state is None else "target group"

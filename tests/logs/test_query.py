@@ -114,7 +114,11 @@ def test_where_can_be_chained() -> None:
     assert log.dropped == 3
 
 
-@pytest.mark.parametrize("ask", [LOG.where, LOG.one], ids=["where", "one"])
+@pytest.mark.parametrize(
+    "ask",
+    [LOG.where, LOG.one, AccessLog([]).where, AccessLog([]).one],
+    ids=["where", "one", "where-empty", "one-empty"],
+)
 def test_unknown_field_is_refused(ask: Callable[..., object]) -> None:
     """A misspelled field is no field that happens not to match."""
     with pytest.raises(ConfigurationError) as caught:

@@ -32,14 +32,14 @@ EVERYTHING: tuple[Resource, ...] = (
     TargetGroup("instances", vpc="app"),
     Service("shop", listeners=[Listener("HTTP", default=Forward("instances"))]),
     Service("cart", listeners=[NOT_FOUND], account=OTHER),
-    ServiceNetwork("mesh", services=["shop"]),
-    ServiceAssociation("mesh", "cart"),
+    ServiceNetwork("corp", services=["shop"]),
+    ServiceAssociation("corp", "cart"),
     ResourceShare(
         "carts", resources=["cart"], principals=["123456789012"], account=OTHER
     ),
     Organization("o-exampleorgid", accounts=[ONE]),
     Vpc("app"),
-    VpcAssociation("mesh", "app"),
+    VpcAssociation("corp", "app"),
     AccessLogSubscription("shop"),
 )
 
@@ -128,7 +128,7 @@ def test_what_is_no_resource_is_refused(thing: object, shown: str) -> None:
 
 Find = Callable[[Configuration, str], Resource]
 SHOP = Service("shop", custom_domain_name="shop.example.com")
-MESH = ServiceNetwork("mesh", services=["shop"])
+MESH = ServiceNetwork("corp", services=["shop"])
 GROUP = TargetGroup("instances")
 APP = Vpc("app")
 NAMED = configured(SHOP, MESH, GROUP, APP)
@@ -181,7 +181,7 @@ def test_resource_goes_by(find: Find, resource: Resource, names: list[str]) -> N
         pytest.param(
             Configuration.service_network,
             "web",
-            ["unknown service network `web`", "known: `mesh`"],
+            ["unknown service network `web`", "known: `corp`"],
             id="service-network",
         ),
         pytest.param(
@@ -199,7 +199,7 @@ def test_resource_goes_by(find: Find, resource: Resource, names: list[str]) -> N
         pytest.param(
             Configuration.logged_resource,
             "web",
-            ["unknown service or service network `web`", "known: `mesh`, `shop`"],
+            ["unknown service or service network `web`", "known: `corp`, `shop`"],
             id="logged",
         ),
     ],
@@ -211,7 +211,7 @@ def test_unknown_name_is_refused(find: Find, name: str, expected: list[str]) -> 
 
 def test_value_in_place_of_its_name_is_refused() -> None:
     """Who passes a resource where its name belongs is told the name."""
-    assert refused(configured, ServiceNetwork("mesh", services=[SHOP]), SHOP)[0] == (  # type: ignore[list-item]  # what is refused
+    assert refused(configured, ServiceNetwork("corp", services=[SHOP]), SHOP)[0] == (  # type: ignore[list-item]  # what is refused
         "unknown service `Service('shop', custom_domain_name='shop.example.com')`"
     )
     assert refused(configured, TargetGroup("instances", vpc=APP), APP) == [  # type: ignore[arg-type]  # what is refused
@@ -287,7 +287,7 @@ def test_declared_vpc_goes_before() -> None:
 @pytest.mark.parametrize(
     "resource",
     [
-        ServiceNetwork("mesh", account=ONE, region="eu-west-1"),
+        ServiceNetwork("corp", account=ONE, region="eu-west-1"),
         Service("shop", account=ONE, region="eu-west-1"),
     ],
     ids=["service-network", "service"],
@@ -320,12 +320,12 @@ def test_declared_network_reaches_what_it_names() -> None:
     made = configured(Service("shop"), Service("cart"), MESH)
 
     assert made.effective_service_networks == (MESH,)
-    assert pairs(made) == [("mesh", "shop", "123456789012")]
+    assert pairs(made) == [("corp", "shop", "123456789012")]
 
 
 def test_a_network_alone_serves_the_default_vpc() -> None:
     """One network without VPCs is for the tests of one VPC, in any Region."""
-    network = ServiceNetwork("mesh", account=ONE, region="eu-west-1")
+    network = ServiceNetwork("corp", account=ONE, region="eu-west-1")
 
     ((found, vpc),) = configured(network).vpc_pairs()
     assert found == network
@@ -336,27 +336,27 @@ def test_a_network_alone_serves_the_default_vpc() -> None:
     ("resources", "expected"),
     [
         pytest.param(
-            [ServiceNetwork("mesh", vpcs=["app"]), APP], [("mesh", "app")], id="named"
+            [ServiceNetwork("corp", vpcs=["app"]), APP], [("corp", "app")], id="named"
         ),
         pytest.param(
-            [ServiceNetwork("mesh"), APP, VpcAssociation("mesh", "app")],
-            [("mesh", "app")],
+            [ServiceNetwork("corp"), APP, VpcAssociation("corp", "app")],
+            [("corp", "app")],
             id="associated",
         ),
         pytest.param(
-            [ServiceNetwork("mesh", vpcs=[REAL_ID])], [("mesh", REAL_ID)], id="real-id"
+            [ServiceNetwork("corp", vpcs=[REAL_ID])], [("corp", REAL_ID)], id="real-id"
         ),
         pytest.param(
-            [ServiceNetwork("mesh"), ServiceNetwork("web")], [], id="two-networks"
+            [ServiceNetwork("corp"), ServiceNetwork("web")], [], id="two-networks"
         ),
         pytest.param(
             [
-                ServiceNetwork("mesh", vpcs=["app", "web"]),
+                ServiceNetwork("corp", vpcs=["app", "web"]),
                 ServiceNetwork("other", vpcs=["default"]),
                 APP,
                 Vpc("web"),
             ],
-            [("mesh", "app"), ("mesh", "web"), ("other", "default")],
+            [("corp", "app"), ("corp", "web"), ("other", "default")],
             id="several",
         ),
     ],
@@ -378,7 +378,7 @@ def test_network_finds_the_service_of_its_owner() -> None:
         Service("shop", account=OTHER, region="eu-west-1"),
     ]
     network = ServiceNetwork(
-        "mesh", services=["shop"], account=OTHER, region="eu-west-1"
+        "corp", services=["shop"], account=OTHER, region="eu-west-1"
     )
 
     ((_, service, account),) = configured(*services, network).service_pairs()

@@ -61,11 +61,11 @@ def ruled(action: Action) -> Service:
     )
 
 
-def mesh(
+def corp(
     *services: str, account: str = ONE, region: str = "us-west-2"
 ) -> ServiceNetwork:
     """Make the service network of one account."""
-    return ServiceNetwork("mesh", services=services, account=account, region=region)
+    return ServiceNetwork("corp", services=services, account=account, region=region)
 
 
 def shop(account: str = ONE, region: str = "us-west-2") -> Service:
@@ -95,7 +95,7 @@ ORGANIZATION = Organization(
     "o-exampleorgid", accounts=[ONE, OTHER], units={UNIT: [OTHER]}
 )
 NOT_SHARED = (
-    "cannot associate service `shop` with service network `mesh`: "
+    "cannot associate service `shop` with service network `corp`: "
     f"service `shop` of account {OTHER} is not shared with account {ONE}"
 )
 
@@ -106,8 +106,8 @@ BREACHES: dict[str, tuple[list[Resource], list[str]]] = {
         [f"service `shop` already exists in account {ONE}, us-west-2"],
     ),
     "service-network-twice": (
-        [mesh(), mesh()],
-        [f"service network `mesh` already exists in account {ONE}, us-west-2"],
+        [corp(), corp()],
+        [f"service network `corp` already exists in account {ONE}, us-west-2"],
     ),
     "target-group-twice": (
         [GROUP, TargetGroup("instances", port=8080)],
@@ -237,45 +237,45 @@ BREACHES: dict[str, tuple[list[Resource], list[str]]] = {
     ),
     # ----- services are associated
     "unknown-service": (
-        [mesh("shpo"), shop()],
+        [corp("shpo"), shop()],
         ["unknown service `shpo`", "did you mean `shop`?"],
     ),
     "unknown-network": (
-        [shop(), mesh(), ServiceAssociation("mash", "shop", account=ONE)],
-        ["unknown service network `mash`", "did you mean `mesh`?"],
+        [shop(), corp(), ServiceAssociation("crop", "shop", account=ONE)],
+        ["unknown service network `crop`", "did you mean `corp`?"],
     ),
     "service-associated-twice": (
-        [shop(), mesh("shop", "shop")],
-        ["cannot associate service `shop` with service network `mesh` twice"],
+        [shop(), corp("shop", "shop")],
+        ["cannot associate service `shop` with service network `corp` twice"],
     ),
     "service-associated-both-ways": (
-        [shop(), mesh("shop"), ServiceAssociation("mesh", "shop", account=ONE)],
-        ["cannot associate service `shop` with service network `mesh` twice"],
+        [shop(), corp("shop"), ServiceAssociation("corp", "shop", account=ONE)],
+        ["cannot associate service `shop` with service network `corp` twice"],
     ),
     "service-of-another-region": (
-        [shop(region="eu-west-1"), mesh("shop")],
+        [shop(region="eu-west-1"), corp("shop")],
         [
             (
-                "cannot associate service `shop` with service network `mesh`: "
+                "cannot associate service `shop` with service network `corp`: "
                 "the service is in eu-west-1, the service network in us-west-2"
             )
         ],
     ),
-    "service-not-shared": ([shop(OTHER), mesh("shop")], [NOT_SHARED]),
+    "service-not-shared": ([shop(OTHER), corp("shop")], [NOT_SHARED]),
     "service-shared-with-another": (
-        [shop(OTHER), mesh("shop"), share("shop", THIRD, OTHER)],
+        [shop(OTHER), corp("shop"), share("shop", THIRD, OTHER)],
         [NOT_SHARED],
     ),
     "service-shared-with-the-owners-unit-only": (
-        [shop(OTHER), mesh("shop"), ORGANIZATION, share("shop", UNIT, OTHER)],
+        [shop(OTHER), corp("shop"), ORGANIZATION, share("shop", UNIT, OTHER)],
         [NOT_SHARED],
     ),
     "network-not-shared": (
-        [shop(), mesh(account=OTHER), ServiceAssociation("mesh", "shop", account=ONE)],
+        [shop(), corp(account=OTHER), ServiceAssociation("corp", "shop", account=ONE)],
         [
             (
-                "cannot associate service `shop` with service network `mesh`: "
-                f"service network `mesh` of account {OTHER} "
+                "cannot associate service `shop` with service network `corp`: "
+                f"service network `corp` of account {OTHER} "
                 f"is not shared with account {ONE}"
             )
         ],
@@ -283,14 +283,14 @@ BREACHES: dict[str, tuple[list[Resource], list[str]]] = {
     "consumer-of-both-sides": (
         [
             shop(),
-            mesh(account=OTHER),
+            corp(account=OTHER),
             share("shop", THIRD),
-            share("mesh", THIRD, OTHER),
-            ServiceAssociation("mesh", "shop", account=THIRD),
+            share("corp", THIRD, OTHER),
+            ServiceAssociation("corp", "shop", account=THIRD),
         ],
         [
             (
-                "cannot associate service `shop` with service network `mesh`: "
+                "cannot associate service `shop` with service network `corp`: "
                 f"account {THIRD} owns neither"
             ),
             "the association's account says who creates it",
@@ -316,61 +316,61 @@ BREACHES: dict[str, tuple[list[Resource], list[str]]] = {
     ),
     # ----- VPCs are associated
     "unknown-vpc": (
-        [ServiceNetwork("mesh", vpcs=["ap"]), Vpc("app")],
+        [ServiceNetwork("corp", vpcs=["ap"]), Vpc("app")],
         ["unknown VPC `ap`", "did you mean `app`?"],
     ),
     "vpc-in-two-networks": (
         [
-            ServiceNetwork("mesh", vpcs=["app"]),
+            ServiceNetwork("corp", vpcs=["app"]),
             ServiceNetwork("web", vpcs=["app"]),
             Vpc("app"),
         ],
         [
             (
                 "cannot associate VPC `app` with service network `web` "
-                "and with `mesh`; AWS allows one"
+                "and with `corp`; AWS allows one"
             )
         ],
     ),
     "vpc-twice-in-a-network": (
         [
-            ServiceNetwork("mesh", vpcs=["app"]),
-            VpcAssociation("mesh", "app"),
+            ServiceNetwork("corp", vpcs=["app"]),
+            VpcAssociation("corp", "app"),
             Vpc("app"),
         ],
-        ["cannot associate VPC `app` with service network `mesh` twice"],
+        ["cannot associate VPC `app` with service network `corp` twice"],
     ),
     "vpc-by-name-and-by-id": (
         [
-            ServiceNetwork("mesh", vpcs=["app"]),
+            ServiceNetwork("corp", vpcs=["app"]),
             ServiceNetwork("web", vpcs=[Vpc("app").id]),
             Vpc("app"),
         ],
         [
             (
                 "cannot associate VPC `app` with service network `web` "
-                "and with `mesh`; AWS allows one"
+                "and with `corp`; AWS allows one"
             )
         ],
     ),
     "vpc-of-another-region": (
-        [ServiceNetwork("mesh", vpcs=["app"]), Vpc("app", region="eu-west-1")],
+        [ServiceNetwork("corp", vpcs=["app"]), Vpc("app", region="eu-west-1")],
         [
             (
-                "cannot associate VPC `app` with service network `mesh`: "
+                "cannot associate VPC `app` with service network `corp`: "
                 "the VPC is in eu-west-1, the service network in us-west-2"
             )
         ],
     ),
     "vpc-of-another-account": (
         [
-            ServiceNetwork("mesh", vpcs=["app"], account=ONE),
+            ServiceNetwork("corp", vpcs=["app"], account=ONE),
             Vpc("app", account=OTHER),
         ],
         [
             (
-                "cannot associate VPC `app` with service network `mesh`: "
-                f"service network `mesh` of account {ONE} "
+                "cannot associate VPC `app` with service network `corp`: "
+                f"service network `corp` of account {ONE} "
                 f"is not shared with account {OTHER}"
             )
         ],
@@ -448,51 +448,51 @@ FINE: dict[str, list[Resource]] = {
     "unused-group": [GROUP, TCP, GRPC],
     "service-in-two-networks": [
         shop("123456789012"),
-        ServiceNetwork("mesh", services=["shop"]),
+        ServiceNetwork("corp", services=["shop"]),
         ServiceNetwork("web", services=["shop"]),
     ],
     "service-shared-with-an-account": [
         shop(OTHER),
-        mesh("shop"),
+        corp("shop"),
         share("shop", ONE, OTHER),
     ],
     "service-shared-with-an-organization": [
         shop(OTHER),
-        mesh("shop"),
+        corp("shop"),
         ORGANIZATION,
         share("shop", "o-exampleorgid", OTHER),
     ],
     "service-shared-with-a-unit": [
         shop(ONE),
-        mesh("shop", account=OTHER),
+        corp("shop", account=OTHER),
         ORGANIZATION,
         share("shop", UNIT, ONE),
     ],
     "network-shared-with-the-service-owner": [
         shop(),
-        mesh(account=OTHER),
-        share("mesh", ONE, OTHER),
-        ServiceAssociation("mesh", "shop", account=ONE),
+        corp(account=OTHER),
+        share("corp", ONE, OTHER),
+        ServiceAssociation("corp", "shop", account=ONE),
     ],
     "service-owner-lets-the-network-owner": [
         shop(),
-        mesh(account=OTHER),
+        corp(account=OTHER),
         share("shop", OTHER),
-        ServiceAssociation("mesh", "shop", account=OTHER),
+        ServiceAssociation("corp", "shop", account=OTHER),
     ],
     "network-shared-with-the-vpc-owner": [
-        ServiceNetwork("mesh", vpcs=["app"], account=ONE),
+        ServiceNetwork("corp", vpcs=["app"], account=ONE),
         Vpc("app", account=OTHER),
-        share("mesh", OTHER),
+        share("corp", OTHER),
     ],
     "two-vpcs-with-one-range": [
-        ServiceNetwork("mesh", vpcs=["app", "web"]),
+        ServiceNetwork("corp", vpcs=["app", "web"]),
         Vpc("app"),
         Vpc("web"),
     ],
     "one-domain-in-two-networks": [
         *domains("api.example.com", "api.example.com"),
-        ServiceNetwork("mesh", services=["service-1"]),
+        ServiceNetwork("corp", services=["service-1"]),
         ServiceNetwork("web", services=["service-2"]),
     ],
     "services-of-many-owners-without-a-network": [
@@ -506,9 +506,9 @@ FINE: dict[str, list[Resource]] = {
     ],
     "logs-of-service-and-network": [
         shop(),
-        mesh("shop"),
+        corp("shop"),
         AccessLogSubscription("shop"),
-        AccessLogSubscription("mesh"),
+        AccessLogSubscription("corp"),
     ],
     "log-of-the-network-that-stands-in": [shop(), AccessLogSubscription("default")],
 }

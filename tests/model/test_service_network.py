@@ -128,10 +128,10 @@ def test_vpc_is_refused(fields: dict[str, Any], expected: list[str]) -> None:
 
 def test_service_network_has_awss_ids() -> None:
     """Id and ARN fit the patterns of AWS's API model and never change."""
-    network = ServiceNetwork("mesh")
+    network = ServiceNetwork("corp")
 
     assert re.fullmatch("sn-[0-9a-z]{17}", network.id)
-    assert network.id == "sn-fa378b4c262896fac"
+    assert network.id == "sn-847d9bc06fbcab6f5"
     assert network.arn == (
         f"arn:aws:vpc-lattice:us-west-2:123456789012:servicenetwork/{network.id}"
     )
@@ -155,14 +155,14 @@ def test_service_network_has_awss_ids() -> None:
         pytest.param(
             {"services": "shop"},
             [
-                "service network `mesh`: services is not a list",
+                "service network `corp`: services is not a list",
                 "write ['shop']",
             ],
             id="services",
         ),
         pytest.param(
             {"vpcs": "app"},
-            ["service network `mesh`: vpcs is not a list", "write ['app']"],
+            ["service network `corp`: vpcs is not a list", "write ['app']"],
             id="vpcs",
         ),
     ],
@@ -171,12 +171,12 @@ def test_service_network_is_refused(
     fields: dict[str, Any], expected: list[str]
 ) -> None:
     """What AWS would not take as a service network is refused, naming it."""
-    assert refused(ServiceNetwork, **{"name": "mesh"} | fields) == expected
+    assert refused(ServiceNetwork, **{"name": "corp"} | fields) == expected
 
 
 def test_association_has_an_account() -> None:
     """Who creates a service association is an account."""
-    assert refused(ServiceAssociation, "mesh", "shop", account="me") == [
+    assert refused(ServiceAssociation, "corp", "shop", account="me") == [
         "account `me` is not 12 digits"
     ]
 
@@ -318,11 +318,11 @@ def test_organization_is_refused(fields: dict[str, Any], expected: list[str]) ->
     [
         "Vpc('app')",
         "Vpc('app', cidr='10.1.0.0/16', account='111111111111', region='eu-west-1')",
-        "ServiceNetwork('mesh')",
-        "ServiceNetwork('mesh', services=('shop',), vpcs=('app',), tags={'a': 'b'})",
-        "ServiceAssociation('mesh', 'shop')",
-        "ServiceAssociation('mesh', 'shop', account='111111111111')",
-        "VpcAssociation('mesh', 'app')",
+        "ServiceNetwork('corp')",
+        "ServiceNetwork('corp', services=('shop',), vpcs=('app',), tags={'a': 'b'})",
+        "ServiceAssociation('corp', 'shop')",
+        "ServiceAssociation('corp', 'shop', account='111111111111')",
+        "VpcAssociation('corp', 'app')",
         "ResourceShare('share', resources=('shop',), principals=('111111111111',))",
         (
             "Organization('o-exampleorgid', accounts=('111111111111',), "
@@ -342,8 +342,8 @@ def test_repr_is_the_shortest_spelling(text: str) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda names: ServiceNetwork("mesh", services=names),
-        lambda names: ServiceNetwork("mesh", vpcs=names),
+        lambda names: ServiceNetwork("corp", services=names),
+        lambda names: ServiceNetwork("corp", vpcs=names),
         lambda names: ResourceShare("share", resources=names, principals=[ONE]),
     ],
     ids=["services", "vpcs", "resources"],
@@ -384,9 +384,9 @@ def test_replace_is_checked() -> None:
     ("value", "field"),
     [
         (Vpc("app"), "cidr"),
-        (ServiceNetwork("mesh"), "services"),
-        (ServiceAssociation("mesh", "shop"), "service"),
-        (VpcAssociation("mesh", "app"), "vpc"),
+        (ServiceNetwork("corp"), "services"),
+        (ServiceAssociation("corp", "shop"), "service"),
+        (VpcAssociation("corp", "app"), "vpc"),
         (ResourceShare("share", resources=[], principals=[]), "resources"),
         (Organization("o-exampleorgid"), "accounts"),
     ],

@@ -247,7 +247,7 @@ def test_service_in_two_networks_is_reached_through_both() -> None:
     """The VPC decides through which network a request comes."""
     state = compiled(
         SHOP,
-        ServiceNetwork("mesh", services=["shop"], vpcs=["app"]),
+        ServiceNetwork("corp", services=["shop"], vpcs=["app"]),
         ServiceNetwork("web", services=["shop"], vpcs=["edge"]),
         Vpc("app"),
         Vpc("edge"),
@@ -257,7 +257,7 @@ def test_service_in_two_networks_is_reached_through_both() -> None:
         resolve(state, request(url=f"https://{NAME}/", vpc=Vpc(vpc).id))
         for vpc in ("app", "edge")
     ]
-    assert [way.network.network.name for way in ways if way.network] == ["mesh", "web"]
+    assert [way.network.network.name for way in ways if way.network] == ["corp", "web"]
     assert ways[0].service is ways[1].service
 
 
@@ -266,7 +266,7 @@ def test_vpcs_with_overlapping_ranges_are_told_apart() -> None:
     state = compiled(
         SHOP,
         CART,
-        ServiceNetwork("mesh", services=["shop"], vpcs=["app"]),
+        ServiceNetwork("corp", services=["shop"], vpcs=["app"]),
         ServiceNetwork("web", services=["cart"], vpcs=["edge"]),
         Vpc("app", cidr="10.0.0.0/16"),
         Vpc("edge", cidr="10.0.0.0/16"),
@@ -288,14 +288,14 @@ def test_short_name_of_two_services_is_not_guessed_at() -> None:
     state = compiled(
         SHOP,
         other,
-        ServiceNetwork("mesh", services=["shop"]),
+        ServiceNetwork("corp", services=["shop"]),
         ResourceShare(
             "shops",
             resources=["shop"],
             principals=["123456789012"],
             account="222222222222",
         ),
-        ServiceAssociation("mesh", other.arn),
+        ServiceAssociation("corp", other.arn),
     )
 
     assert resolve(state, request(url="http://shop/")).stop == Unroutable(

@@ -61,7 +61,7 @@ def test_service_goes_by_every_name() -> None:
 def test_network_knows_only_its_own_services() -> None:
     """A service is found in the networks that it is associated with, and no others."""
     state = compiled(
-        ServiceNetwork("mesh", services=["shop"], vpcs=["app"]),
+        ServiceNetwork("corp", services=["shop"], vpcs=["app"]),
         ServiceNetwork("web", services=["shop", "cart"], vpcs=["edge"]),
         *(Service(name) for name in ("shop", "cart", "admin")),
         Vpc("app"),
@@ -72,7 +72,7 @@ def test_network_knows_only_its_own_services() -> None:
         network.network.name: {each.service.name for each in network.services.values()}
         for _, network in state.networks.values()
     }
-    assert names == {"mesh": {"shop"}, "web": {"shop", "cart"}}
+    assert names == {"corp": {"shop"}, "web": {"shop", "cart"}}
 
 
 def test_shared_short_name_is_none() -> None:
@@ -81,11 +81,11 @@ def test_shared_short_name_is_none() -> None:
     state = compiled(
         one,
         other,
-        ServiceNetwork("mesh", services=["shop"]),
+        ServiceNetwork("corp", services=["shop"]),
         ResourceShare(
             "shops", resources=["shop"], principals=["123456789012"], account=OTHER
         ),
-        ServiceAssociation("mesh", other.arn),
+        ServiceAssociation("corp", other.arn),
     )
     ((_, network),) = state.networks.values()
 
@@ -157,7 +157,7 @@ def test_rule_knows_what_needs_no_draw(
 def test_vpcs_have_their_network() -> None:
     """The id of a VPC leads to its network; a VPC without one leads nowhere."""
     state = compiled(
-        ServiceNetwork("mesh", vpcs=["app"]),
+        ServiceNetwork("corp", vpcs=["app"]),
         ServiceNetwork("web"),
         Vpc("app"),
         Vpc("edge"),
@@ -166,8 +166,8 @@ def test_vpcs_have_their_network() -> None:
     found = {
         vpc_id: network.network.name for vpc_id, (_, network) in state.networks.items()
     }
-    assert found == {Vpc("app").id: "mesh"}
-    assert [each.network.name for each in state.service_networks] == ["mesh", "web"]
+    assert found == {Vpc("app").id: "corp"}
+    assert [each.network.name for each in state.service_networks] == ["corp", "web"]
 
 
 def test_without_a_network_the_default_vpc_has_one() -> None:
