@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         LatticeAssertionError,
         LatticeError,
         TargetError,
-        UnsupportedFeatureError,
     )
     from pytest_lattice.logs.query import AccessLog
     from pytest_lattice.model.access_log import AccessLogEntry, AccessLogSubscription
@@ -86,7 +85,6 @@ __all__ = [
     "TargetRequest",
     "Unreachable",
     "Unroutable",
-    "UnsupportedFeatureError",
     "Vpc",
     "VpcAssociation",
     "WeightedTargetGroup",
@@ -110,7 +108,6 @@ _MODULES = {
         "LatticeAssertionError",
         "LatticeError",
         "TargetError",
-        "UnsupportedFeatureError",
     ),
     "logs.query": ("AccessLog",),
     "model.access_log": ("AccessLogEntry", "AccessLogSubscription"),

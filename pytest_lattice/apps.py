@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_lattice.targets.loop import AppLoop
 
 TargetKey: TypeAlias = tuple[str, str, int | None]
+# Those of `AppTarget`; looked for on the type, so that a mock is not taken for one.
+_METHODS = ("call", "acall", "close")
 
 
 def target_key(group: TargetGroup, target: Target) -> TargetKey:
@@ -33,9 +35,8 @@ def target_key(group: TargetGroup, target: Target) -> TargetKey:
 
 def _is_target(app: object) -> TypeGuard[AppTarget]:
     """Tell an object that answers by itself from an app."""
-    return all(
-        callable(getattr(app, name, None)) for name in ("call", "acall", "close")
-    )
+    kind = type(app)
+    return all(callable(getattr(kind, name, None)) for name in _METHODS)
 
 
 class Apps:

@@ -4,7 +4,6 @@ The tree:
 
     LatticeError
     ├── ConfigurationError        the declared network is wrong; no request was made
-    │   └── UnsupportedFeatureError   the document uses what is not modelled
     ├── TargetError               an app broke the protocol it is called by
     ├── BlockingCallError         a blocking call would wait for the loop it runs on
     └── LatticeAssertionError     a claim about the traffic is wrong (AssertionError)
@@ -29,10 +28,6 @@ class LatticeError(Exception):
 
 class ConfigurationError(LatticeError):
     """The declared network is wrong; raised before any request is made."""
-
-
-class UnsupportedFeatureError(ConfigurationError):
-    """The document uses something that is not modelled; nothing is guessed."""
 
 
 class TargetError(LatticeError):

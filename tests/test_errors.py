@@ -12,7 +12,6 @@ from pytest_lattice.errors import (
     LatticeAssertionError,
     LatticeError,
     TargetError,
-    UnsupportedFeatureError,
     advised,
     unknown,
 )
@@ -45,7 +44,6 @@ def test_docstring_draws_the_tree() -> None:
     [
         (LatticeError, Exception),
         (ConfigurationError, LatticeError),
-        (UnsupportedFeatureError, ConfigurationError),
         (TargetError, LatticeError),
         (BlockingCallError, LatticeError),
         (LatticeAssertionError, LatticeError),
