@@ -16,6 +16,7 @@ from pytest_lattice.dataplane import DataPlane
 from pytest_lattice.decision.decide import Decision, decide
 from pytest_lattice.draws import Deck, Dice
 from pytest_lattice.errors import ConfigurationError, LatticeError, advised, unknown
+from pytest_lattice.hookspecs import own_hooks
 from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.model.configuration import Configuration, Resource
 from pytest_lattice.model.message import LatticeRequest, Source
@@ -105,7 +106,7 @@ class LatticeNetwork:
         self._places: dict[tuple[str | None, str | None], tuple[str, str]] = {}
         self._destinations: dict[Path, FileDestination] = {}
         self._questions = _DRAWS[draw](seed)
-        self._hook = hook if hook is not None else _own_hooks(plugins)
+        self._hook = own_hooks(plugins) if hook is None and plugins else hook
         self._apps = Apps(
             clock=self.clock,
             raise_exceptions=raise_target_exceptions,
@@ -235,19 +236,20 @@ class LatticeNetwork:
             ConfigurationError: an unknown short name or VPC.
         """
         state = self._state_or_raise()
-        key = (method, url, vpc, address, http2)
-        request = None if headers else self._asked.get(key)
+        given = _pairs(headers) if headers else ()
+        key = (method, url, given, vpc, address, http2)
+        request = self._asked.get(key)
         if request is None:
             source = self._source(vpc, address, _FIRST_CLIENT_PORT)
             request = request_to(
                 method,
                 url,
-                headers=headers,
+                headers=given,
                 http2=http2,
                 source=source,
                 full_name=self.full_name,
             )
-            if not headers and len(self._asked) < _ASKED:
+            if len(self._asked) < _ASKED:
                 self._asked[key] = request
         now = self.clock.microseconds
         return decide(state, request, now=now, draw=self._questions)
@@ -476,14 +478,6 @@ def _check(draw: str, history: int) -> None:
         raise ConfigurationError(f"history `{history}` is not at least 1")
 
 
-def _own_hooks(plugins: Sequence[object]) -> HookRelay | None:
-    if not plugins:
-        return None
-    from pytest_lattice.hookspecs import own_hooks
-
-    return own_hooks(plugins)
-
-
 def _id_prefix(seed: str) -> str:
     """Begin request ids like a UUID; a counter fills the last part."""
     text = digest("request", seed, length=20)
@@ -493,3 +487,10 @@ def _id_prefix(seed: str) -> str:
 def _logged_arns(exchange: Exchange) -> tuple[str, ...]:
     way = exchange.decision.way
     return tuple(part.arn for part in (way.service, way.network) if part is not None)
+
+
+def _pairs(
+    headers: Mapping[str, str] | Sequence[tuple[str, str]],
+) -> tuple[tuple[str, str], ...]:
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    return tuple([(name, value) for name, value in pairs])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pytest_lattice.clients.base import AsyncReply, Entrance, Reply
-    from pytest_lattice.model.message import HttpVersion, Source
+    from pytest_lattice.model.message import Headers, HttpVersion, Source
 
 # httpx and httpx2 have the same names but unrelated classes, so what is taken from
 # the library at hand cannot be typed as either.
@@ -84,7 +84,7 @@ class NetworkTransport:
         # As httpcore has it: `target` is the path as it shall be sent.
         target: bytes = request.extensions.get("target", url.raw_path)
         path, mark, query = target.decode("ascii").partition("?")
-        headers = tuple([_decoded(*pair) for pair in request.headers.raw])
+        headers = _headers(tuple(request.headers.raw))
         name = url.host
         # The library puts it first, unless the user has set it.
         if headers and headers[0][0] == "host":
@@ -186,9 +186,12 @@ def _expanded(host: str, short: str, full: str) -> str:
     return f"{full}{colon}{port}" if name == short else host
 
 
-@lru_cache(maxsize=4096)
-def _decoded(name: bytes, value: bytes) -> tuple[str, str]:
-    return name.decode("latin-1").lower(), value.decode("latin-1")
+@lru_cache(maxsize=1024)
+def _headers(raw: tuple[tuple[bytes, bytes], ...]) -> Headers:
+    """Translate headers; most requests of a client have the same."""
+    return tuple(
+        [(name.decode("latin-1").lower(), v.decode("latin-1")) for name, v in raw]
+    )
 
 
 @lru_cache(maxsize=4)

@@ -6,7 +6,6 @@ the same state when somebody asks (`decision.trace`).
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
@@ -187,7 +186,9 @@ def _malformed(request: LatticeRequest) -> Unroutable | None:
             f"the request has {len(headers)} headers, more than {_HEADERS}",
             "ClientProtocolError",
         )
-    size = sum(map(len, chain.from_iterable(headers)))
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value)
     if size > _HEADER_BYTES:
         return Unroutable(
             400,

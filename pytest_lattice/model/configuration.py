@@ -8,6 +8,7 @@ who may associate what; it does not know how a request is answered.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pytest_lattice.errors import ConfigurationError, advised, unknown
@@ -141,8 +142,7 @@ class Configuration:
     def _vpc(self, name: str) -> Vpc:
         if _named(self.vpcs, name) or not (name == DEFAULT_VPC or is_vpc_id(name)):
             return _one("VPC", self.vpcs, name)
-        account, region = self._owner
-        return Vpc(name, account=account, region=region)
+        return _stand_in_vpc(name, *self._owner)
 
     # ---- associations -------------------------------------------------------
 
@@ -159,10 +159,7 @@ class Configuration:
 
     def _default_service_network(self) -> ServiceNetwork:
         services = tuple(service.arn for service in self.services)
-        account, region = self._owner
-        return ServiceNetwork(
-            _DEFAULT_NETWORK, services=services, account=account, region=region
-        )
+        return _stand_in_network(services, *self._owner)
 
     @property
     def _owner(self) -> tuple[str, str]:
@@ -228,6 +225,21 @@ class Configuration:
             if service.name == name and _same_owner(service, network):
                 return service
         return self.service(name)
+
+
+# What stands in is the same in most tests of a run.
+@lru_cache(maxsize=256)
+def _stand_in_network(
+    services: tuple[str, ...], account: str, region: str
+) -> ServiceNetwork:
+    return ServiceNetwork(
+        _DEFAULT_NETWORK, services=services, account=account, region=region
+    )
+
+
+@lru_cache(maxsize=256)
+def _stand_in_vpc(name: str, account: str, region: str) -> Vpc:
+    return Vpc(name, account=account, region=region)
 
 
 def _named(values: tuple[_Named, ...], name: str) -> list[_Named]:

@@ -59,17 +59,16 @@ def _actions_reach_groups(configuration: Configuration) -> None:
     user: dict[str, Service] = {}
     for service in configuration.services:
         for listener in service.listeners:
-            for action in _forwards(listener):
-                where = f"listener `{listener.name}` of service `{service.name}`"
-                for group in _groups(configuration, service, action, where):
-                    _check_listener_group(listener, group, where)
-                    # AWS: vpc-lattice/latest/ug/create-target-group: one service
-                    first = user.setdefault(group.arn, service)
-                    if first is not service:
-                        raise ConfigurationError(
-                            f"target group `{group.name}` is used by services "
-                            f"`{first.name}` and `{service.name}`; AWS allows one"
-                        )
+            where = f"listener `{listener.name}` of service `{service.name}`"
+            for group in _groups(configuration, service, listener, where):
+                _check_listener_group(listener, group, where)
+                # AWS: vpc-lattice/latest/ug/create-target-group: one service
+                first = user.setdefault(group.arn, service)
+                if first is not service:
+                    raise ConfigurationError(
+                        f"target group `{group.name}` is used by services "
+                        f"`{first.name}` and `{service.name}`; AWS allows one"
+                    )
 
 
 def _forwards(listener: Listener) -> list[Forward]:
@@ -78,16 +77,21 @@ def _forwards(listener: Listener) -> list[Forward]:
 
 
 def _groups(
-    configuration: Configuration, service: Service, action: Forward, where: str
+    configuration: Configuration, service: Service, listener: Listener, where: str
 ) -> list[TargetGroup]:
-    groups = [
-        configuration.target_group_of(service, each.target_group)
-        for each in action.target_groups
-    ]
-    # A group may go by its name and, a second time, by its ARN.
-    if twice := first_twice(group.name for group in groups):
-        raise ConfigurationError(f"{where} forwards to target group `{twice}` twice")
-    return groups
+    """Find the target groups that a listener forwards to, each once."""
+    found: dict[str, TargetGroup] = {}
+    for action in _forwards(listener):
+        names = [each.target_group for each in action.target_groups]
+        for name in names:
+            if name not in found:
+                found[name] = configuration.target_group_of(service, name)
+        # A group may go by its name and, a second time, by its ARN.
+        if twice := first_twice(found[name].name for name in names):
+            raise ConfigurationError(
+                f"{where} forwards to target group `{twice}` twice"
+            )
+    return list(found.values())
 
 
 def _check_listener_group(listener: Listener, group: TargetGroup, where: str) -> None:

@@ -489,6 +489,10 @@ class Service(Value):
 
     def rule_arn(self, listener: Listener, rule: Rule | None) -> str:
         """Write the ARN of a rule of a listener; None is the default rule."""
-        parent = self.listener_arn(listener)
-        name = rule.name if rule else "default rule"
-        return f"{parent}/rule/{identifier('rule', parent, name)}"
+        return rule_arn(self.listener_arn(listener), rule)
+
+
+def rule_arn(listener_arn: str, rule: Rule | None) -> str:
+    """Write the ARN of a rule; None is the default rule."""
+    name = rule.name if rule else "default rule"
+    return f"{listener_arn}/rule/{identifier('rule', listener_arn, name)}"

@@ -7,13 +7,13 @@ reachable from it, so that a decision can be explained in the user's own words.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from pytest_lattice.model.names import digest
 from pytest_lattice.model.outcome import Forwarded
-from pytest_lattice.model.service import FixedResponse, Forward
+from pytest_lattice.model.service import FixedResponse, rule_arn
 from pytest_lattice.routing.health import usable
 from pytest_lattice.routing.table import RuleTable
 
@@ -231,29 +231,30 @@ def address_in(cidr: str, key: str) -> str:
 def _service_state(
     configuration: Configuration, service: Service, groups: Mapping[str, GroupState]
 ) -> ServiceState:
-    def resolve(rule: Rule | None, listener: Listener) -> RuleState:
-        action = listener.default if rule is None else rule.action
-        arn = service.rule_arn(listener, rule)
+    def resolve(rule: Rule | None, action: Action, listener_arn: str) -> RuleState:
+        arn = rule_arn(listener_arn, rule)
         if isinstance(action, FixedResponse):
             return RuleState(rule, arn, action, (), (), weightless=False, fixed=action)
-        weights = tuple(action.weights.values())
+        found = tuple([group(each.target_group) for each in action.target_groups])
+        weights = tuple([each.weight for each in action.target_groups])
         return RuleState(
             rule,
             arn,
             action,
-            _groups(action),
+            found,
             weights,
             weightless=not any(weights),
             fixed=None,
         )
 
-    def _groups(action: Forward) -> tuple[GroupState, ...]:
-        found = (configuration.target_group_of(service, n) for n in action.weights)
-        return tuple(groups[group.arn] for group in found)
+    @cache
+    def group(name: str) -> GroupState:
+        return groups[configuration.target_group_of(service, name).arn]
 
     def compile_listener(listener: Listener) -> ListenerState:
-        rules = tuple(resolve(rule, listener) for rule in listener.rules)
-        default = resolve(None, listener)
+        arn = service.listener_arn(listener)
+        rules = tuple([resolve(rule, rule.action, arn) for rule in listener.rules])
+        default = resolve(None, listener.default, arn)
         table = RuleTable(zip(listener.rules, rules, strict=True), default)
         return ListenerState(listener, rules, default, table)
 

@@ -133,6 +133,9 @@ class _Bucket:
         self.sure = entries[0].method is None and not entries[0].headers
         self._plain: list[_Entry] = []
         self._by_header: dict[str, _HeaderIndex] = {}
+        if not any(entry.headers for entry in entries):
+            self._plain = entries
+            return
         popularity = Counter(each for entry in entries for each in entry.headers)
         for entry in entries:
             # The rarest condition selects best: `x-tenant`, not `x-env`.
