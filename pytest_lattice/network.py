@@ -16,7 +16,6 @@ from pytest_lattice.dataplane import DataPlane
 from pytest_lattice.decision.decide import Decision, decide
 from pytest_lattice.draws import Deck, Dice
 from pytest_lattice.errors import ConfigurationError, LatticeError, advised, unknown
-from pytest_lattice.hookspecs import own_hooks
 from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.model.configuration import Configuration, Resource
 from pytest_lattice.model.message import LatticeRequest, Source
@@ -106,7 +105,7 @@ class LatticeNetwork:
         self._places: dict[tuple[str | None, str | None], tuple[str, str]] = {}
         self._destinations: dict[Path, FileDestination] = {}
         self._questions = _DRAWS[draw](seed)
-        self._hook = own_hooks(plugins) if hook is None and plugins else hook
+        self._hook = hook if hook is not None else _own_hooks(plugins)
         self._apps = Apps(
             clock=self.clock,
             raise_exceptions=raise_target_exceptions,
@@ -458,15 +457,12 @@ class LatticeNetwork:
             self._apps.close(stack)
 
     def __enter__(self) -> Self:
-        """Return the network itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
         self.close()
 
     def __repr__(self) -> str:
-        """Show what is declared, in short."""
         names = ", ".join(each.name for each in self._configuration.services)
         return f"<LatticeNetwork with services {names or '(none)'}, seed {self.seed!r}>"
 
@@ -476,6 +472,14 @@ def _check(draw: str, history: int) -> None:
         raise unknown("draw", draw, _DRAWS)
     if history < 1:
         raise ConfigurationError(f"history `{history}` is not at least 1")
+
+
+def _own_hooks(plugins: Sequence[object]) -> HookRelay | None:
+    if not plugins:
+        return None
+    from pytest_lattice.hookspecs import own_hooks
+
+    return own_hooks(plugins)
 
 
 def _id_prefix(seed: str) -> str:

@@ -224,6 +224,14 @@ def test_field_follows_the_exchange(
     assert entry_of(**fields)[key] == expected
 
 
+def test_durations_are_zero_unless_told() -> None:
+    """What took no time is logged as 0 milliseconds."""
+    entry = entry_of()
+
+    durations = ("duration", "requestToTargetDuration", "responseFromTargetDuration")
+    assert [entry[key] for key in durations] == [0, 0, 0]
+
+
 def test_bytes_are_head_and_body() -> None:
     """Sizes count the request or status line, the headers and the body."""
     entry = entry_of(

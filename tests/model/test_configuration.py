@@ -411,6 +411,31 @@ def test_configurations_are_compared_by_value() -> None:
     assert made != configured(*EVERYTHING[:-1])
 
 
+def test_looking_up_changes_nothing() -> None:
+    """What a configuration has looked up is no part of its value."""
+    made, again = configured(*EVERYTHING), configured(*EVERYTHING)
+    made.vpc("app")
+    made.target_group_of(made.service("shop"), "instances")
+    assert made.effective_service_networks
+
+    assert made == again
+    assert (hash(made), repr(made)) == (hash(again), repr(again))
+    assert repr(made).startswith("Configuration(service_networks=(ServiceNetwork(")
+
+
+def test_what_was_looked_up_does_not_outlive_a_change() -> None:
+    """A grown configuration finds what was added, also where it had looked before."""
+    before = configured(TargetGroup("instances"))
+    assert before.vpc("default") == Vpc("default")
+    assert before.effective_service_networks == (ServiceNetwork("default"),)
+
+    network = ServiceNetwork("mesh", region="eu-west-1")
+    after = before.with_resources([network, Vpc("default", region="eu-west-1")])
+
+    assert after.vpc("default") == Vpc("default", region="eu-west-1")
+    assert after.effective_service_networks == (network,)
+
+
 def test_resources_can_be_changed_and_added_again() -> None:
     """A resource taken from a configuration goes, changed, into a new one."""
     made = configured(*EVERYTHING)
