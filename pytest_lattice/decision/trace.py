@@ -91,8 +91,8 @@ def _steps(decision: Decision) -> Iterator[Step]:
         yield Step(name, passed=False, text=_reason(decision))
     elif isinstance(outcome, Forwarded):
         if names := replaced(decision.request.headers):
-            text = ", ".join(f"`{name}`" for name in names)
-            yield Step("headers", passed=True, text=f"{text} of the client replaced")
+            text = ", ".join(f"`{name}`" for name in dict.fromkeys(names))
+            yield Step("headers", passed=True, text=f"{text} as sent is not passed on")
         yield Step("target", passed=True, text=_target_text(decision))
 
 

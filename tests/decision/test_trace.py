@@ -458,5 +458,5 @@ def test_forged_headers_are_named() -> None:
         )
 
     assert [step.text for step in decision.steps if step.name == "headers"] == [
-        "`x-forwarded-for` of the client replaced"
+        "`x-forwarded-for` as sent is not passed on"
     ]
