@@ -75,13 +75,22 @@ class _Flight(NamedTuple):
 
 
 class _Counter:
-    """How many bytes of a request body passed, and when the last one did."""
+    """How many bytes of a request body passed, and when the last one did.
 
-    __slots__ = ("last", "size")
+    `error` is what the body itself raised, which is the client's.
+    """
+
+    __slots__ = ("error", "last", "size")
 
     def __init__(self, body: object, now: int) -> None:
         self.size = len(body) if isinstance(body, bytes) else 0
         self.last = now
+        self.error: BaseException | None = None
+
+    def count(self, chunk: bytes, now: int) -> bytes:
+        self.size += len(chunk)
+        self.last = now
+        return chunk
 
 
 class DataPlane:
@@ -282,7 +291,11 @@ class DataPlane:
         if isinstance(error, ConfigurationError | BlockingCallError):
             return  # the target was not asked
         name, start = type(error).__name__, flight.decision.now
-        if isinstance(error, Exception):
+        if error is received.error and isinstance(error, Exception):
+            # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400, client closed
+            status, reason = 400, "ClientConnectionClosed"
+            detail = f"the body of the request raised {name}: {error}"
+        elif isinstance(error, Exception):
             # The target's server would have answered so.
             status, reason = 500, None
             detail = f"the target raised {name}: {error}"
@@ -305,18 +318,32 @@ class DataPlane:
         )
 
     def _counted(self, body: Iterable[bytes], received: _Counter) -> Iterator[bytes]:
-        for chunk in body:
-            received.size += len(chunk)
-            received.last = self._clock.microseconds
-            yield chunk
+        chunks = iter(body)
+        while True:
+            try:
+                chunk = next(chunks)
+                counted = received.count(chunk, self._clock.microseconds)
+            except StopIteration:
+                return
+            except BaseException as error:
+                received.error = error
+                raise
+            yield counted
 
     async def _acounted(
         self, body: AsyncIterable[bytes], received: _Counter
     ) -> AsyncIterator[bytes]:
-        async for chunk in body:
-            received.size += len(chunk)
-            received.last = self._clock.microseconds
-            yield chunk
+        chunks = aiter(body)
+        while True:
+            try:
+                chunk = await anext(chunks)
+                counted = received.count(chunk, self._clock.microseconds)
+            except StopAsyncIteration:
+                return
+            except BaseException as error:
+                received.error = error
+                raise
+            yield counted
 
     def _stream_end(
         self, flight: _Flight, reply: TargetReply | AsyncTargetReply, received: _Counter
@@ -328,6 +355,8 @@ class DataPlane:
             # A target may answer while it still reads; no moment counts twice.
             later = max(began, received.last)
             exchange = self._exchange(flight, reply, received, sent, began=later)
+            if failure_reason is not None and received.error is not None:
+                failure_reason = "ClientConnectionClosed"
             if failure_reason is not None:
                 exchange = exchange._replace(failure_reason=failure_reason)
             self._keep(exchange)

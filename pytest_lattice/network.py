@@ -7,10 +7,11 @@ module that knows every part of the package.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
 from pytest_lattice.apps import Apps, TargetKey, target_key
-from pytest_lattice.clients.address import base_url, place, request_to
+from pytest_lattice.clients.address import base_url, header_pairs, place, request_to
 from pytest_lattice.clock import Clock
 from pytest_lattice.dataplane import DataPlane
 from pytest_lattice.decision.decide import Decision, decide
@@ -21,6 +22,7 @@ from pytest_lattice.model.configuration import Configuration, Resource
 from pytest_lattice.model.message import LatticeRequest, Source
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, digest
 from pytest_lattice.model.target_group import TargetStatus
+from pytest_lattice.model.value import is_whole
 from pytest_lattice.routing.overview import overview
 from pytest_lattice.routing.state import State, compile_state
 
@@ -74,7 +76,8 @@ class LatticeNetwork:
         hook: the hook relay to call instead, as pytest has it.
 
     Raises:
-        ConfigurationError: an unknown kind of draw, or a history below 1.
+        ConfigurationError: an unknown kind of draw, a seed that is not text, or a
+            history below 1.
 
     AWS: vpc-lattice/latest/ug/how-it-works
     """
@@ -91,14 +94,15 @@ class LatticeNetwork:
         hook: HookRelay | None = None,
     ) -> None:
         """Start with nothing declared."""
-        _check(draw, history)
+        _check(seed, draw, history)
         #: What draws and request ids derive from.
         self.seed = seed
         #: The kind of draw.
         self.draw: DrawKind = draw
         #: The virtual clock.
         self.clock = Clock()
-        self._configuration = Configuration()
+        # One change at a time; reentrant, since hooks may make one.
+        self._change, self._configuration = RLock(), Configuration()
         self._statuses: dict[TargetKey, TargetStatus] = {}
         self._ports = 0
         self._asked: dict[tuple[object, ...], LatticeRequest] = {}
@@ -142,19 +146,19 @@ class LatticeNetwork:
             ConfigurationError: what AWS would refuse, an unknown name, or a target
                 that is no app; nothing has been added then.
         """
-        self._state_or_raise()
-        before = self._configuration
-        grown = before.with_resources(resources)
-        added = grown.target_groups[len(before.target_groups) :]
-        with ExitStack() as undo:
+        with self._change, ExitStack() as undo:
+            self._state_or_raise()
+            before = self._configuration
+            grown = before.with_resources(resources)
+            added = grown.target_groups[len(before.target_groups) :]
             made = self._apps.recognize(added, undo)
             state = self._compile(grown)
             undo.pop_all()
-        self._configuration = grown
-        self._apps.keep(made)
-        self._places.clear()
-        self._asked.clear()
-        self._plane.use(state)
+            self._configuration = grown
+            self._apps.keep(made)
+            self._places.clear()
+            self._asked.clear()
+            self._plane.use(state)
 
     def set_target_status(
         self, target_group: str, target: str, status: TargetStatus
@@ -178,9 +182,10 @@ class LatticeNetwork:
         found = [each for each in group.registered if each.id == target]
         if not found:
             raise unknown("target", target, (each.id for each in group.registered))
-        for each in found:
-            self._statuses[target_key(group, each)] = status
-        self._plane.use(self._compile(self._configuration))
+        with self._change:
+            for each in found:
+                self._statuses[target_key(group, each)] = status
+            self._plane.use(self._compile(self._configuration))
 
     def service(self, name: str) -> Service:
         """Find a declared service by name, id, ARN or DNS name.
@@ -235,7 +240,7 @@ class LatticeNetwork:
             ConfigurationError: an unknown short name or VPC.
         """
         state = self._state_or_raise()
-        given = _pairs(headers) if headers else ()
+        given = header_pairs(headers) if headers else ()
         key = (method, url, given, vpc, address, http2)
         request = self._asked.get(key)
         if request is None:
@@ -467,10 +472,12 @@ class LatticeNetwork:
         return f"<LatticeNetwork with services {names or '(none)'}, seed {self.seed!r}>"
 
 
-def _check(draw: str, history: int) -> None:
-    if draw not in _DRAWS:
+def _check(seed: str, draw: str, history: int) -> None:
+    if not isinstance(seed, str):
+        raise advised(f"seed `{seed!r}` is not text", f'write seed="{seed}"')
+    if draw not in list(_DRAWS):
         raise unknown("draw", draw, _DRAWS)
-    if history < 1:
+    if not is_whole(history, range(1, 2**31)):
         raise ConfigurationError(f"history `{history}` is not at least 1")
 
 
@@ -491,10 +498,3 @@ def _id_prefix(seed: str) -> str:
 def _logged_arns(exchange: Exchange) -> tuple[str, ...]:
     way = exchange.decision.way
     return tuple(part.arn for part in (way.service, way.network) if part is not None)
-
-
-def _pairs(
-    headers: Mapping[str, str] | Sequence[tuple[str, str]],
-) -> tuple[tuple[str, str], ...]:
-    pairs = headers.items() if hasattr(headers, "items") else headers
-    return tuple([(name, value) for name, value in pairs])

@@ -517,6 +517,42 @@ def test_body_reaches_the_target_in_chunks(plane: Plane) -> None:
     assert plane.last.received == 6
 
 
+def failing_body() -> Iterator[bytes]:
+    """Yield three bytes, then fail."""
+    yield b"one"
+    raise LookupError("no more")
+
+
+def test_body_that_raises_is_the_clients_failure(plane: Plane) -> None:
+    """An error of the request's own body is not blamed on the target."""
+    with pytest.raises(LookupError, match="no more"):
+        plane.send(request_for(method="POST"), failing_body())
+
+    assert plane.last.response == LatticeResponse(400, ())
+    assert plane.last.detail == "the body of the request raised LookupError: no more"
+    assert plane.last.received == 3
+    assert plane.entry.failure_reason == "ClientConnectionClosed"
+
+
+def test_body_that_raises_during_the_answer_is_the_clients_failure() -> None:
+    """The same holds where the answer had begun before."""
+    plane = Plane(EagerTarget(), blocking=True)
+    with pytest.raises(LookupError, match="no more"):
+        plane.send(request_for(method="POST"), failing_body())
+
+    assert plane.entry.response_code == 200
+    assert plane.entry.failure_reason == "ClientConnectionClosed"
+
+
+class EagerTarget(StubTarget):
+    """Answers with the request's body while it reads it."""
+
+    def call(self, _request: TargetRequest, body: Body) -> TargetReply:
+        """Stream the body back."""
+        assert not isinstance(body, bytes)
+        return TargetReply(LatticeResponse(200, ()), iter(body))
+
+
 def test_streamed_answer_is_recorded_at_its_end(plane: Plane) -> None:
     """Sizes of a streamed answer are known when its last byte is through."""
     plane.stub.answer = Answer((b"one", b"", b"three"))

@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -156,6 +157,15 @@ def test_draws_go_on_over_an_add(network: LatticeNetwork) -> None:
         assert first + asked(network, 33) == asked(undisturbed, 40)
 
 
+def test_threads_may_add_at_once(network: LatticeNetwork) -> None:
+    """What one thread adds does not undo what another does."""
+    names = [f"service-{number}" for number in range(50)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: network.add(Service(name)), names))
+
+    assert {each.name for each in network.configuration.services} == set(names)
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
@@ -268,6 +278,13 @@ def test_service_is_found_by_its_custom_domain_name(network: LatticeNetwork) -> 
     network.add(service)
 
     assert network.service("shop.example.com") == service
+
+
+def test_nothing_is_the_name_of_no_service(shop: LatticeNetwork) -> None:
+    """`None` is not the custom domain name of a service without one."""
+    name: Any = None
+
+    assert refusal(lambda: shop.service(name))[0] == "unknown service `None`"
 
 
 def test_unknown_service_comes_with_the_nearest_name(shop: LatticeNetwork) -> None:
@@ -414,6 +431,10 @@ PARTS = [
     ("https://shop/a#b?c", 443, "/a", None),
     ("https://shop/\u00fc b?\u00fc c'", 443, "/%C3%BC%20b", "%C3%BC%20c'"),
     (f"https://shop{SAFE}?{SAFE}?", 443, SAFE, f"{SAFE}?"),
+    ("https://shop/a/./b/../c//d?e/../f", 443, "/a/c//d", "e/../f"),
+    ("https://shop/../a/.", 443, "/a", None),
+    ("https://shop/..", 443, "/", None),
+    ("https://shop/a/%2e%2e/b.c/..d", 443, "/a/%2e%2e/b.c/..d", None),
     ("https://shop:443/", 443, "/", None),
     ("https://shop:8443/", 8443, "/", None),
     ("http://shop:8080/", 8080, "/", None),
@@ -492,6 +513,14 @@ def test_short_name_becomes_the_dns_name(
             "URL `https://shop:99999/` has no port from 1 to 65535",
         ),
         ("https://shop:x/", "URL `https://shop:x/` has no port from 1 to 65535"),
+        (
+            "https://shop/\ud800",
+            "URL `https://shop/\ud800` is not of the form https://name/path",
+        ),
+        (
+            httpx.URL("https://shop/"),
+            "URL `https://shop/` is not of the form https://name/path",
+        ),
     ],
 )
 def test_url_that_is_none_is_refused(shop: LatticeNetwork, url: str, said: str) -> None:
@@ -573,6 +602,21 @@ def test_headers_come_in_any_usual_form(
     assert decision.rule is not None
     assert decision.rule.priority == 20
     assert decision.request.headers == (("host", SHOP.dns_name), ("x-gone", "1"))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    ["x-gone", 5, [("x-gone",)], {"x-gone": 1}, {"x-gone": ["1"]}, [(b"x", b"1")]],
+    ids=str,
+)
+def test_headers_that_are_none_are_refused(
+    shop: LatticeNetwork, headers: _Headers
+) -> None:
+    """What is no mapping or pairs of text is the question's mistake."""
+    assert refusal(lambda: shop.decide("GET", "https://shop/", headers=headers)) == [
+        f"headers `{headers!r}` are not texts by name",
+        'write {"name": "value"} or [("name", "value")]',
+    ]
 
 
 def test_headers_may_repeat(shop: LatticeNetwork) -> None:
@@ -910,6 +954,16 @@ def test_directory_lists_what_is_owned_and_shared(network: LatticeNetwork) -> No
     assert network.service_directory() == ()
 
 
+def test_directory_of_what_is_no_account_is_refused(shop: LatticeNetwork) -> None:
+    """A number is equal to no account, so nothing would be listed."""
+    account: Any = 123456789012
+
+    assert refusal(lambda: shop.service_directory(account)) == [
+        "account `123456789012` is not text",
+        "put it in quotes",
+    ]
+
+
 def test_directory_is_by_default_that_of_the_default_account(
     shop: LatticeNetwork,
 ) -> None:
@@ -1047,6 +1101,16 @@ def test_unknown_draw_is_refused() -> None:
     ]
 
 
+def test_seed_is_text() -> None:
+    """A number is no seed; the advice says how to write it."""
+    seed: Any = 42
+
+    assert refusal(lambda: LatticeNetwork(seed=seed)) == [
+        "seed `42` is not text",
+        'write seed="42"',
+    ]
+
+
 # -------------------------------------------------------------------------- the logs
 
 
@@ -1145,10 +1209,11 @@ def test_history_is_bounded_and_says_so() -> None:
         )
 
 
-def test_history_below_one_is_refused() -> None:
+@pytest.mark.parametrize("history", [0, -1, 1.5, "5", None, True])
+def test_history_below_one_is_refused(history: Any) -> None:  # noqa: ANN401  # what is refused
     """A network keeps at least the last exchange."""
-    assert refusal(lambda: LatticeNetwork(history=0)) == [
-        "history `0` is not at least 1"
+    assert refusal(lambda: LatticeNetwork(history=history)) == [
+        f"history `{history}` is not at least 1"
     ]
 
 

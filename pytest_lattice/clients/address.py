@@ -72,6 +72,26 @@ def request_to(
     )
 
 
+def header_pairs(
+    headers: Mapping[str, str] | Sequence[tuple[str, str]],
+) -> tuple[tuple[str, str], ...]:
+    """List headers that are given as a mapping or as pairs.
+
+    Raises:
+        ConfigurationError: they are neither, or not of text.
+    """
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    try:
+        found = tuple([(name, value) for name, value in pairs])
+        "".join([text for pair in found for text in pair])
+    except (TypeError, ValueError):
+        raise advised(
+            f"headers `{headers!r}` are not texts by name",
+            'write {"name": "value"} or [("name", "value")]',
+        ) from None
+    return found
+
+
 def base_url(service: Service) -> str:
     """Write the URL of a service: its HTTPS listener, or else the first one.
 
@@ -93,7 +113,7 @@ def _parts(url: str) -> tuple[str, str, str, int, str, str | None]:
     malformed = ConfigurationError(f"URL `{url}` is not of the form https://name/path")
     try:
         parts = urlsplit(url)
-    except ValueError:
+    except (AttributeError, ValueError):
         raise malformed from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise malformed
@@ -103,10 +123,25 @@ def _parts(url: str) -> tuple[str, str, str, int, str, str | None]:
     except ValueError:
         raise ConfigurationError(f"URL `{url}` has no port from 1 to 65535") from None
     suffix = "" if port == usual else f":{port}"
-    path = quote(parts.path, _PATH_SAFE) or "/"
-    asks = "?" in url.partition("#")[0]
-    query = quote(parts.query, _QUERY_SAFE) if asks else None
+    try:
+        path = _without_dots(quote(parts.path, _PATH_SAFE)) or "/"
+        asks = "?" in url.partition("#")[0]
+        query = quote(parts.query, _QUERY_SAFE) if asks else None
+    except UnicodeEncodeError:
+        raise malformed from None
     return parts.scheme, parts.hostname, suffix, port, path, query
+
+
+def _without_dots(path: str) -> str:
+    """Resolve `.` and `..` in a path, as clients do before they send it."""
+    kept: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            if kept and kept != [""]:
+                kept.pop()
+        elif part != ".":
+            kept.append(part)
+    return "/".join(kept)
 
 
 def place(state: State, vpc: str | None, address: str | None) -> tuple[str, str]:
@@ -143,12 +178,13 @@ def place(state: State, vpc: str | None, address: str | None) -> tuple[str, str]
         return found.id, address_in(found.cidr, f"client of {found.id}")
     try:
         ranges = (ip_network(found.cidr), ip_network(found.ipv6_cidr))
-        inside = any(ip_address(address) in each for each in ranges)
+        # As text, or a whole number would be an address; a zone belongs to none.
+        parsed = ip_address(str(address).replace("%", " "))
     except ValueError:
         raise ConfigurationError(f"`{address}` is not an IP address") from None
-    if not inside:
+    if not any(parsed in each for each in ranges):
         raise ConfigurationError(
             f"address `{address}` is not in VPC `{found.name}` "
             f"({found.cidr}, {found.ipv6_cidr})"
         )
-    return found.id, address
+    return found.id, str(parsed)

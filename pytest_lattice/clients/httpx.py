@@ -83,7 +83,12 @@ class NetworkTransport:
             raise self._unsupported(request)
         # As httpcore has it: `target` is the path as it shall be sent.
         target: bytes = request.extensions.get("target", url.raw_path)
-        path, mark, query = target.decode("ascii").partition("?")
+        try:
+            path, mark, query = target.decode("ascii").partition("?")
+        except UnicodeDecodeError:
+            raise self._library.LocalProtocolError(
+                f"target `{target!r}` of the request is not ASCII", request=request
+            ) from None
         headers = _headers(tuple(request.headers.raw))
         name = url.host
         # The library puts it first, unless the user has set it.

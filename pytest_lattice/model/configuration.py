@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from pytest_lattice.errors import ConfigurationError, advised, unknown
 from pytest_lattice.model.access_log import AccessLogSubscription
 from pytest_lattice.model.laws import check
-from pytest_lattice.model.names import DEFAULT_ACCOUNT, DEFAULT_REGION
+from pytest_lattice.model.names import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_REGION,
+    check_account,
+)
 from pytest_lattice.model.service import Service
 from pytest_lattice.model.service_network import (
     Organization,
@@ -101,7 +105,8 @@ class Configuration:
     def service(self, name: str) -> Service:
         """Find a service by name, id, ARN, DNS name or custom domain name."""
         for service in self.services:
-            if name in {service.dns_name, service.custom_domain_name}:
+            # `None` is no name of a service without a custom domain name.
+            if name in (service.dns_name, service.custom_domain_name or "."):
                 return service
         return _one("service", self.services, name)
 
@@ -196,6 +201,7 @@ class Configuration:
 
     def visible_services(self, account: str) -> tuple[Service, ...]:
         """Return the services an account owns or has shared with it."""
+        check_account(account)
         shares, organizations = self.resource_shares, self.organizations
         return tuple(
             service

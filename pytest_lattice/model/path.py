@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.model.value import check_text
 
 # AWS: vpc-lattice/latest/APIReference/API_PathMatchType, API_HealthCheckConfig
 _PATH = re.compile(r"/[a-zA-Z0-9@:%_+.~#?&/=-]*")
@@ -26,6 +27,7 @@ def check_path(path: str, longest: int, where: str) -> None:
     Raises:
         ConfigurationError: the start, the length or a character.
     """
+    check_text(path, f"{where}: path")
     if not path.startswith("/"):
         raise ConfigurationError(f"{where}: path `{path}` does not start with `/`")
     if len(path) > longest:

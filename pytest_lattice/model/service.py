@@ -27,9 +27,11 @@ from pytest_lattice.model.value import (
     DerivedNumber,
     DerivedText,
     Value,
+    check_text,
     first_twice,
     given,
     is_whole,
+    listed,
     read_only,
 )
 
@@ -204,6 +206,7 @@ class HeaderMatch(Value):
 
     def __post_init__(self) -> None:
         """Check the union and the lengths."""
+        check_text(self.name, "header name")
         if not _HEADER_NAME.fullmatch(self.name):
             raise ConfigurationError(
                 f"header name `{self.name}` is not a header name of 1 to 100 characters"
@@ -281,6 +284,7 @@ class Rule(Value):
         for path in (self.path, self.path_prefix):
             if path is not None:
                 check_path(path, _PATH_LENGTH, where)
+        check_text(self.method or "", f"{where}: method")
         if self.method is not None and not 1 <= len(self.method) <= _METHOD_LENGTH:
             raise ConfigurationError(
                 f"{where} has a method of {len(self.method)} characters, "
@@ -310,11 +314,7 @@ def _header_matches(
 ) -> tuple[HeaderMatch, ...]:
     if isinstance(headers, Mapping):
         return tuple(HeaderMatch(name, exact=headers[name]) for name in headers)
-    matches = tuple(headers)
-    for each in matches:
-        if not isinstance(each, HeaderMatch):
-            raise ConfigurationError(f"{where}: `{each!r}` is not a HeaderMatch")
-    return matches
+    return listed(headers, where, "headers", HeaderMatch)
 
 
 def _check_action(action: object, where: str) -> None:
@@ -352,7 +352,7 @@ class Listener(Value):
 
     def __post_init__(self) -> None:
         """Fill in port and name, sort the rules and check AWS's limits."""
-        if self.protocol not in _DEFAULT_PORTS:
+        if self.protocol not in tuple(_DEFAULT_PORTS):
             raise ConfigurationError(
                 f"listener protocol `{self.protocol}` is not "
                 "HTTP, HTTPS or TLS_PASSTHROUGH"
@@ -366,10 +366,7 @@ class Listener(Value):
         name = given(self.name) or DerivedText(derived)
         check_name("listener", name)
         _check_action(self.default, f"listener `{name}`")
-        rules = tuple(self.rules)
-        for rule in rules:
-            if not isinstance(rule, Rule):
-                raise ConfigurationError(f"listener `{name}`: `{rule!r}` is not a Rule")
+        rules = listed(self.rules, f"listener `{name}`", "rules", Rule)
         rules = tuple(sorted(rules, key=lambda rule: rule.priority))
         self._set(port=port, name=name, rules=rules, tags=read_only(self.tags))
         self._check_rules()
@@ -434,13 +431,15 @@ class Service(Value):
         """Check AWS's limits."""
         check_name("service", self.name)
         check_owner(self.account, self.region)
-        self._set(listeners=tuple(self.listeners), tags=read_only(self.tags))
         where = f"service `{self.name}`"
+        listeners = listed(self.listeners, where, "listeners", Listener)
+        self._set(listeners=listeners, tags=read_only(self.tags))
         if not is_whole(self.idle_timeout_seconds, _IDLE_TIMEOUTS):
             raise ConfigurationError(
                 f"{where}: idle timeout `{self.idle_timeout_seconds!r}` "
                 "is not from 60 to 600 seconds"
             )
+        check_text(self.custom_domain_name or "", f"{where}: custom domain name")
         if self.custom_domain_name and not _CUSTOM_DOMAIN.fullmatch(
             self.custom_domain_name
         ):
@@ -452,8 +451,6 @@ class Service(Value):
 
     def _check_listeners(self, where: str) -> None:
         for listener in self.listeners:
-            if not isinstance(listener, Listener):
-                raise ConfigurationError(f"{where}: `{listener!r}` is not a Listener")
             if listener.protocol == "TLS_PASSTHROUGH" and not self.custom_domain_name:
                 # AWS: vpc-lattice/latest/ug/tls-listeners
                 raise ConfigurationError(

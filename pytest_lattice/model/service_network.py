@@ -22,7 +22,13 @@ from pytest_lattice.model.names import (
     identifier,
     lattice_arn,
 )
-from pytest_lattice.model.value import ReadOnly, Value, read_only
+from pytest_lattice.model.value import (
+    ReadOnly,
+    Value,
+    check_text,
+    listed,
+    read_only,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,12 +43,6 @@ _RANGES = {"cidr": (4, range(16, 29)), "ipv6_cidr": (6, range(44, 61))}
 def is_vpc_id(text: str) -> bool:
     """Tell a VPC's id from a name given to it in a test."""
     return _VPC_ID.fullmatch(str(text)) is not None
-
-
-def _check_list(value: object, where: str) -> None:
-    """Refuse one name in place of a list of names; its letters would be the list."""
-    if isinstance(value, str):
-        raise advised(f"{where} is not a list", f"write [{value!r}]")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,6 +73,7 @@ class Vpc(Value):
         """Check the ranges."""
         check_owner(self.account, self.region)
         self._set(tags=read_only(self.tags))
+        check_text(self.name, "VPC name")
         if not self.name:
             raise ConfigurationError("a VPC needs a name or an id")
         for name, (version, sizes) in _RANGES.items():
@@ -133,11 +134,10 @@ class ServiceNetwork(Value):
         """Check AWS's limits."""
         check_name("service network", self.name)
         check_owner(self.account, self.region)
-        _check_list(self.services, f"service network `{self.name}`: services")
-        _check_list(self.vpcs, f"service network `{self.name}`: vpcs")
+        where = f"service network `{self.name}`"
         self._set(
-            services=tuple(self.services),
-            vpcs=tuple(self.vpcs),
+            services=listed(self.services, where, "services"),
+            vpcs=listed(self.vpcs, where, "vpcs"),
             tags=read_only(self.tags),
         )
 
@@ -218,9 +218,13 @@ class ResourceShare(Value):
     def __post_init__(self) -> None:
         """Check the account and the principals."""
         check_account(self.account)
-        _check_list(self.resources, f"resource share `{self.name}`: resources")
-        _check_list(self.principals, f"resource share `{self.name}`: principals")
-        self._set(resources=tuple(self.resources), principals=tuple(self.principals))
+        where = f"resource share `{self.name}`"
+        self._set(
+            resources=listed(self.resources, where, "resources"),
+            principals=listed(self.principals, where, "principals"),
+        )
+        for principal in self.principals:
+            check_text(principal, f"{where}: principal")
         known = (ACCOUNT_ID, _ORGANIZATION_ID, _UNIT_ID)
         for principal, receiver in zip(self.principals, self.receivers, strict=True):
             if not any(pattern.fullmatch(receiver) for pattern in known):
@@ -256,21 +260,20 @@ class Organization(Value):
 
     def __post_init__(self) -> None:
         """Check the ids; accounts of a unit are members."""
+        check_text(self.id, "organization id")
         if not _ORGANIZATION_ID.fullmatch(self.id):
             raise advised(
                 f"`{self.id}` is not the id of an organization",
                 "one is like o-exampleorgid",
             )
-        _check_list(self.accounts, f"organization `{self.id}`: accounts")
-        members = list(self.accounts)
+        members = [*listed(self.accounts, f"organization `{self.id}`", "accounts")]
         for unit, accounts in self.units.items():
             if not _UNIT_ID.fullmatch(unit):
                 raise advised(
                     f"`{unit}` is not the id of an organizational unit",
                     "one is like ou-ab12-exampleou",
                 )
-            _check_list(accounts, f"organizational unit `{unit}`")
-            members += accounts
+            members += listed(accounts, f"organization `{self.id}`", f"unit `{unit}`")
         for account in members:
             check_account(account)
         units = ReadOnly({unit: tuple(self.units[unit]) for unit in self.units})

@@ -27,6 +27,7 @@ from pytest_lattice.model.value import (
     DerivedNumber,
     DerivedText,
     Value,
+    check_text,
     given,
     is_whole,
     read_only,
@@ -180,6 +181,7 @@ class Target(Value):
 
     def __post_init__(self) -> None:
         """Check AWS's limits."""
+        check_text(self.id, "target id")
         if len(self.id) > _TARGET_ID_LENGTH:
             raise ConfigurationError(
                 f"target id `{self.id[:40]}…` has {len(self.id)} characters, "
@@ -314,6 +316,12 @@ class TargetGroup(Value):
             # AWS: vpc-lattice/latest/ug/target-group-health-checks
             raise ConfigurationError(
                 f"{self._where}: type {self.type} takes no health check"
+            )
+        if not isinstance(self.health_check, HealthCheck | None):
+            raise advised(
+                f"{self._where}: health check `{self.health_check!r}` "
+                "is not a HealthCheck",
+                "HealthCheck(enabled=False) switches it off",
             )
 
     def _registered(self) -> list[Target]:

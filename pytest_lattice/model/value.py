@@ -6,11 +6,14 @@ derived is not shown.  It knows nothing of AWS.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 
+from pytest_lattice.errors import ConfigurationError, advised
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from dataclasses import Field
 
 _Given = TypeVar("_Given")
@@ -48,6 +51,50 @@ def is_whole(value: object, allowed: range) -> bool:
         return False
     # A range searches for an instance of a subclass one by one.
     return int(value) in allowed
+
+
+def listed(
+    things: Iterable[_Given], where: str, name: str, kind: type = object
+) -> tuple[_Given, ...]:
+    """Take a list as a tuple.
+
+    Args:
+        things: what the user gave.
+        where: whose list it is, such as ``service `shop` ``.
+        name: the name of the list.
+        kind: what it is a list of.
+
+    Raises:
+        ConfigurationError: it is one thing in place of a list, has no order, or
+            holds something else.
+    """
+    if isinstance(things, str | bytes | AbstractSet | Mapping) or not isinstance(
+        things, Iterable
+    ):
+        raise advised(f"{where}: {name} is not a list", f"write {_as_list(things)}")
+    found = tuple(things)
+    for each in found:
+        if not isinstance(each, kind):
+            raise ConfigurationError(f"{where}: `{each!r}` is not a {kind.__name__}")
+    return found
+
+
+def _as_list(thing: object) -> str:
+    if thing is None:
+        return "[]"
+    if isinstance(thing, AbstractSet | Mapping):
+        return repr(list(thing))
+    return f"[{thing!r}]"
+
+
+def check_text(text: object, where: str) -> None:
+    """Refuse what is not text.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{where} `{text!r}` is not text")
 
 
 class Value:
@@ -113,5 +160,11 @@ class ReadOnly(dict[str, _Item]):
 
 
 def read_only(mapping: Mapping[str, str]) -> Mapping[str, str]:
-    """Copy a mapping of strings into one that cannot be changed."""
+    """Copy tags, a mapping of strings, into a mapping that cannot be changed.
+
+    Raises:
+        ConfigurationError: they are no mapping.
+    """
+    if not isinstance(mapping, Mapping):
+        raise advised(f"tags `{mapping!r}` are not a mapping", 'write {"key": "value"}')
     return ReadOnly({str(key): str(mapping[key]) for key in mapping})

@@ -20,6 +20,7 @@ from pytest_lattice.model.message import LatticeResponse
 from pytest_lattice.targets.server import (
     SERVER_ERROR,
     SERVER_ERROR_BODY,
+    STATUSES,
     WITHOUT_BODY,
 )
 
@@ -218,8 +219,10 @@ class Exchange:
         """Run the app to its end and keep what it raised."""
         try:
             await self._app.call(self)
-        except GeneratorExit:  # the loop was closed over the app, nobody waits
-            raise
+        except GeneratorExit as error:
+            if not self.home.loop.is_running():  # it was closed over the app
+                raise
+            self.failure = self._not_cancelled(error)
         except BaseException as error:  # noqa: BLE001 - raised where the caller is
             self.failure = self._not_cancelled(error)
         else:
@@ -279,8 +282,8 @@ class Exchange:
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._error("sent a malformed `http.response.start`") from error
-        if not isinstance(status, int):
-            raise self._error(f"sent status `{status}`, no integer")
+        if not isinstance(status, int) or status not in STATUSES:
+            raise self._error(f"sent status `{status}`, no integer of 200 to 999")
         return LatticeResponse(int(status), headers)
 
     def _unexpected(self, kind: object) -> TargetError:
@@ -303,7 +306,7 @@ class Exchange:
         """Tell the app's being cancelled from the caller's, for whom it is an error."""
         import asyncio
 
-        if not isinstance(error, asyncio.CancelledError):
+        if not isinstance(error, asyncio.CancelledError | GeneratorExit):
             return error
         failure = self._error("was cancelled before it was done")
         failure.__cause__ = error

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _DAY = 24 * 3600 * 1_000_000
 # our choice: the reason phrase; RFC 9110 has a newer one than Python 3.11
-_PHRASES = {413: "Content Too Large"}
+_PHRASES = {each.value: each.phrase for each in HTTPStatus} | {413: "Content Too Large"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -296,7 +296,7 @@ def _too_large() -> TargetReply:
 
 def _made_here(status: int, reason: str | None, detail: str) -> TargetReply:
     # AWS is silent: our choice: the bare reason phrase as text
-    body = _PHRASES.get(status, HTTPStatus(status).phrase).encode()
+    body = _PHRASES.get(status, "Unknown").encode()
     headers = (("content-type", "text/plain"), ("content-length", str(len(body))))
     return TargetReply(LatticeResponse(status, headers), body, reason, detail)
 

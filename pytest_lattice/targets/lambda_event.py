@@ -16,7 +16,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
-from pytest_lattice.errors import TargetError
+from pytest_lattice.errors import ConfigurationError, TargetError, unknown
+from pytest_lattice.model.value import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,6 +75,20 @@ _SHOWN: dict[type, str] = {
 }
 
 
+_CHOICES = {
+    "compressed_text": ("base64", "literal"),
+    "v1_repeats": ("documented", "seen"),
+    "query": ("decoded", "raw"),
+    "lattice_headers": ("V1", "both", "neither"),
+}
+# AWS: lambda/latest/dg/gettingstarted-limits: timeout and memory
+_NUMBERS = {
+    "error_status": range(400, 600),
+    "timeout_ms": range(1, 900_001),
+    "memory_mb": range(128, 10_241),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LambdaSettings:
     """Where AWS is silent or contradicts itself: what to choose.
@@ -94,6 +109,9 @@ class LambdaSettings:
         error_status: the status for a function that fails or answers wrongly.
         timeout_ms: the function's timeout, in virtual time.
         memory_mb: the function's memory.
+
+    Raises:
+        ConfigurationError: a choice that there is not, or a number out of range.
     """
 
     flag_text: bool = False
@@ -108,6 +126,20 @@ class LambdaSettings:
     # new function gets.  A handler that a user forgot to configure has just these.
     timeout_ms: int = 3000
     memory_mb: int = 128
+
+    def __post_init__(self) -> None:
+        """Check that each setting is one of its own."""
+        for name, known in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise unknown(f"setting {name} of Lambda functions", value, known)
+        for name, allowed in _NUMBERS.items():
+            value = getattr(self, name)
+            if not is_whole(value, allowed):
+                raise ConfigurationError(
+                    f"setting {name} of Lambda functions `{value!r}` is not from "
+                    f"{allowed.start} to {allowed.stop - 1}"
+                )
 
 
 def make_event(request: TargetRequest, body: bytes, settings: LambdaSettings) -> Event:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _LATTICE_IPV4 = "169.254.171.1"
 _LATTICE_IPV6 = "fd00:ec2:80::a9fe:ab01"
 
+#: Statuses of whole responses: below, the final one is still to come.
+STATUSES = range(200, 1000)
 #: Statuses of responses that have no body, by RFC 9110.
 WITHOUT_BODY = frozenset({204, 304})
 #: What an app server answers for an app that raised.

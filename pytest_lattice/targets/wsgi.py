@@ -8,9 +8,11 @@ its head, the rest when the caller asks for it.
 from __future__ import annotations
 
 import io
+import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from functools import lru_cache
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
@@ -21,6 +23,7 @@ from pytest_lattice.targets.recognize import name_of
 from pytest_lattice.targets.server import (
     SERVER_ERROR,
     SERVER_ERROR_BODY,
+    STATUSES,
     WITHOUT_BODY,
     client_address,
     note_target,
@@ -29,7 +32,7 @@ from pytest_lattice.targets.server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator
     from types import TracebackType
     from typing import TypeAlias, TypeVar
     from wsgiref.types import WSGIApplication
@@ -51,6 +54,9 @@ if TYPE_CHECKING:
 # A body that says it is no longer than this is read at once: most are, and frameworks
 # wrap even those into iterators.
 _SMALL = 1024 * 1024
+# What servers refuse in a response header: gunicorn, uwsgi and waitress do.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FORBIDDEN = re.compile(r"[\0\r\n]")
 
 
 class WsgiTarget:
@@ -137,6 +143,7 @@ class WsgiTarget:
             # What most apps return, and nothing to close.
             response.check_started()
             return response.joined(answer)
+        _check_iterable(answer, response.name)
         chunks = _Chunks(
             answer, response, request.route, raise_exceptions=self._raise_exceptions
         )
@@ -202,7 +209,7 @@ class _Response:
     ) -> LatticeResponse:
         try:
             pairs = tuple([_checked(*pair) for pair in headers])
-            return LatticeResponse(int(status[:3]), pairs)
+            return LatticeResponse(_code(status), pairs)
         except (TypeError, ValueError) as error:
             raise TargetError(
                 f"app `{self.name}` called `start_response` with a malformed head"
@@ -368,11 +375,31 @@ def _add_headers(environ: dict[str, Any], headers: Headers) -> None:
     environ.pop("", None)
 
 
+def _check_iterable(answer: object, name: str) -> None:
+    """Refuse what an app returns that is no body, such as nothing."""
+    if isinstance(answer, Iterable):
+        return
+    if iscoroutine(answer):
+        answer.close()
+    kind = type(answer).__name__
+    raise TargetError(f"app `{name}` returned `{kind}`, which is no iterable of bytes")
+
+
+def _code(status: str) -> int:
+    """Read a status line; `int` alone would take `-10` and `2_0`."""
+    digits = status[:3]
+    if not (digits.isdigit() and int(digits) in STATUSES):
+        raise ValueError(status)
+    return int(digits)
+
+
 @lru_cache(maxsize=1024)
 def _checked(name: object, value: object) -> tuple[str, str]:
     """Refuse a response header that no server could send."""
     if not (isinstance(name, str) and isinstance(value, str)):
         raise TypeError(name, value)
+    if not _NAME.fullmatch(name) or _FORBIDDEN.search(value):
+        raise ValueError(name, value)
     value.encode("latin-1")
     return name, value
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+from typing import Any
+
 import pytest
 
 from pytest_lattice.clients.address import base_url, place, request_to
@@ -89,6 +92,13 @@ def test_the_only_vpc_is_chosen() -> None:
         (["one", "two"], None, None, "say which VPC calls: 2 are associated"),
         (["one"], "oen", None, "unknown VPC `oen`"),
         (["one"], "one", "x", "`x` is not an IP address"),
+        (["one"], "one", 168230913, "`168230913` is not an IP address"),
+        (
+            ["one"],
+            "one",
+            "fd12:3456:789a::1%x\r\n",
+            "`fd12:3456:789a::1%x\r\n` is not an IP address",
+        ),
         (
             ["one"],
             "one",
@@ -98,13 +108,24 @@ def test_the_only_vpc_is_chosen() -> None:
     ],
 )
 def test_place_refuses(
-    vpcs: list[str], vpc: str | None, address: str | None, message: str
+    vpcs: list[str],
+    vpc: str | None,
+    address: Any,  # noqa: ANN401  # what is refused
+    message: str,
 ) -> None:
     """A place that is unknown, unclear or outside is refused by name."""
     with pytest.raises(ConfigurationError) as caught:
         place(state(*vpcs), vpc, address)
 
     assert str(caught.value) == message
+
+
+def test_an_address_is_written_in_the_usual_form() -> None:
+    """However an address is given, it travels as text that is compared as text."""
+    given: Any = IPv4Address("10.7.0.9")
+
+    assert place(state("one"), "one", given)[1] == "10.7.0.9"
+    assert place(state("one"), "one", "FD12:3456:789A:0::1")[1] == "fd12:3456:789a::1"
 
 
 def test_a_short_name_is_expanded() -> None:

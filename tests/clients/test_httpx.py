@@ -293,6 +293,16 @@ def test_request_target_can_be_given(door: Door, echo: Echo) -> None:
     assert (echo.last.path, echo.last.query) == ("/a/../b//c", "d")
 
 
+def test_request_target_that_is_no_text_is_the_librarys_error(
+    door: Door, echo: Echo
+) -> None:
+    """What HTTP cannot send is refused as the library refuses it on a connection."""
+    extensions = {"target": b"/\xff"}
+
+    with pytest.raises(door.library.LocalProtocolError, match="is not ASCII"):
+        send(door, echo, "GET", "https://a.example.com/x", extensions=extensions)
+
+
 @pytest.mark.parametrize(
     ("scheme", "http2", "version"),
     [

@@ -1,7 +1,7 @@
 """Services, listeners, rules and actions."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
@@ -766,3 +766,60 @@ def test_weights_are_a_copy() -> None:
     action.weights["a"] = 5
 
     assert action.weights == {"a": 1, "b": 2}
+
+
+# ----------------------------------------------------------------- what is of no use
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda: Service("shop", listeners=listener()),  # type: ignore[arg-type]  # what is refused
+            ["service `shop`: listeners is not a list", f"write [{listener()!r}]"],
+        ),
+        (
+            lambda: listener(rules=rule()),
+            ["listener `http-80`: rules is not a list", f"write [{rule()!r}]"],
+        ),
+        (
+            lambda: listener(rules=None),
+            ["listener `http-80`: rules is not a list", "write []"],
+        ),
+        (
+            lambda: rule(headers={HeaderMatch("x", exact="1")}),
+            [
+                "rule `priority-10`: headers is not a list",
+                "write [HeaderMatch('x', exact='1')]",
+            ],
+        ),
+        (
+            lambda: rule(tags=["a"]),
+            ["tags `['a']` are not a mapping", 'write {"key": "value"}'],
+        ),
+        (
+            lambda: rule(method=["GET", "HEAD"]),
+            ["rule `priority-10`: method `['GET', 'HEAD']` is not text"],
+        ),
+        (lambda: rule(path=b"/"), ["rule `priority-10`: path `b'/'` is not text"]),
+        (lambda: HeaderMatch(5, exact="1"), ["header name `5` is not text"]),  # type: ignore[arg-type]  # what is refused
+        (
+            lambda: Service("shop", custom_domain_name=5),  # type: ignore[arg-type]  # what is refused
+            ["service `shop`: custom domain name `5` is not text"],
+        ),
+    ],
+    ids=[
+        "listener",
+        "rule",
+        "none",
+        "set",
+        "tags",
+        "methods",
+        "path",
+        "header",
+        "domain",
+    ],
+)
+def test_wrong_type_is_refused(make: Callable[[], object], said: list[str]) -> None:
+    """One thing in place of a list, or no text, is named and not a `TypeError`."""
+    assert refused(make) == said

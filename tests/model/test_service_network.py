@@ -293,7 +293,10 @@ def test_members_of_an_organization() -> None:
         pytest.param(
             {"units": {"ou-ab12-exampleou1": ONE}},
             [
-                "organizational unit `ou-ab12-exampleou1` is not a list",
+                (
+                    "organization `o-exampleorgid`: "
+                    "unit `ou-ab12-exampleou1` is not a list"
+                ),
                 f"write ['{ONE}']",
             ],
             id="unit-accounts",

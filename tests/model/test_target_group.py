@@ -682,3 +682,17 @@ def test_tags_are_read_only() -> None:
 
     with pytest.raises(TypeError, match="cannot be changed"):
         tags["team"] = "api"  # type: ignore[index]  # what is refused
+
+
+@pytest.mark.parametrize("check", [{"path": "/health"}, False, True])
+def test_health_check_of_another_type_is_refused(check: object) -> None:
+    """A health check is a `HealthCheck`, also to switch it off."""
+    assert refused(TargetGroup, "web", health_check=check) == [
+        f"target group `web`: health check `{check!r}` is not a HealthCheck",
+        "HealthCheck(enabled=False) switches it off",
+    ]
+
+
+def test_target_id_is_text() -> None:
+    """A number is no id."""
+    assert refused(Target, 5) == ["target id `5` is not text"]

@@ -507,14 +507,18 @@ def test_exception_after_the_response_is_not_seen(
 
 
 @every_caller
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit])
 def test_app_that_cancels_itself(
-    ask: Ask, make_target: MakeTarget, make_request: MakeRequest
+    ask: Ask,
+    make_target: MakeTarget,
+    make_request: MakeRequest,
+    error: type[BaseException],
 ) -> None:
     """An app's own cancellation is an error, not the caller's cancellation."""
 
     @http_only
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        raise asyncio.CancelledError
+        raise error
 
     with pytest.raises(TargetError) as caught:
         ask(make_target(app), make_request())

@@ -330,7 +330,10 @@ VIOLATIONS: list[tuple[list[dict[str, Any]], str]] = [
     ([{"type": "websocket.accept"}], "sent `websocket.accept` to an HTTP request"),
     ([{}], "sent `None` to an HTTP request"),
     ([{"type": HEAD["type"]}], "sent a malformed `http.response.start`"),
-    ([HEAD | {"status": "200"}], "sent status `200`, no integer"),
+    ([HEAD | {"status": "200"}], "sent status `200`, no integer of 200 to 999"),
+    ([HEAD | {"status": 103}], "sent status `103`, no integer of 200 to 999"),
+    ([HEAD | {"status": -1}], "sent status `-1`, no integer of 200 to 999"),
+    ([HEAD | {"status": 1000}], "sent status `1000`, no integer of 200 to 999"),
     ([HEAD | {"headers": [("a", "b")]}], "sent a malformed `http.response.start`"),
     ([HEAD, BODY | {"body": "hello"}], "sent a body of type `str`, not bytes"),
 ]

@@ -19,6 +19,7 @@ from pytest_lattice.targets.lambda_event import (
     make_event,
     read_answer,
 )
+from tests.model.refusals import refused
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "lambda_events"
 DOCUMENTED = LambdaSettings()
@@ -561,3 +562,33 @@ def test_strict_answers() -> None:
     assert str(raised.value) == (
         "answered `statusDescription`, which VPC Lattice does not read"
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"query": "Raw"},
+            [
+                "unknown setting query of Lambda functions `Raw`",
+                "did you mean `raw`?",
+            ],
+        ),
+        (
+            {"error_status": "502"},
+            ["setting error_status of Lambda functions `'502'` is not from 400 to 599"],
+        ),
+        (
+            {"timeout_ms": 0},
+            ["setting timeout_ms of Lambda functions `0` is not from 1 to 900000"],
+        ),
+        (
+            {"memory_mb": 64},
+            ["setting memory_mb of Lambda functions `64` is not from 128 to 10240"],
+        ),
+    ],
+    ids=["choice", "text", "timeout", "memory"],
+)
+def test_wrong_setting_is_refused(fields: dict[str, Any], said: list[str]) -> None:
+    """A misspelled choice would silently be the other one."""
+    assert refused(LambdaSettings, **fields) == said

@@ -690,6 +690,12 @@ def nothing_started(environ: WSGIEnvironment, start: StartResponse) -> list[byte
     return [b"hello"]
 
 
+async def unawaited(environ: WSGIEnvironment, start: StartResponse) -> list[bytes]:
+    """Be an async function, which WSGI does not know."""
+    start("200 OK", [])
+    return [b"hello"]
+
+
 VIOLATIONS = [
     (answering(["hello"]), "gave a body not of bytes"),
     (answering("hello"), "gave a body not of bytes"),
@@ -701,6 +707,17 @@ VIOLATIONS = [
         "called `start_response` with a malformed head",
     ),
     (answering([], ("a", "€")), "called `start_response` with a malformed head"),
+    (answering([], ("ä", "b")), "called `start_response` with a malformed head"),
+    (answering([], ("a b", "c")), "called `start_response` with a malformed head"),
+    (
+        answering([], ("a", "b\r\nc: d")),
+        "called `start_response` with a malformed head",
+    ),
+    (answering([], status="-10"), "called `start_response` with a malformed head"),
+    (answering([], status="2_0 OK"), "called `start_response` with a malformed head"),
+    (answering([], status="101 Up"), "called `start_response` with a malformed head"),
+    (answering(None), "returned `NoneType`, which is no iterable of bytes"),
+    (unawaited, "returned `coroutine`, which is no iterable of bytes"),
     (restarting(late=True), "called `start_response` twice"),
     (nothing_started, "did not call `start_response`"),
     (lambda *_: iter([b"hello"]), "did not call `start_response`"),
