@@ -1,0 +1,384 @@
+"""Who calls: IAM roles and users, with the credentials that prove it.
+
+A caller knows its ARNs, ids and credentials by itself; they derive from its names,
+so they are the same in every run.  Nothing here signs or judges anything.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import KW_ONLY, dataclass, field, fields
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.model.names import DEFAULT_ACCOUNT, check_account
+from pytest_lattice.model.value import Value, check_text, listed, read_only
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    from pytest_lattice.model.auth_policy import PolicyDocument
+
+# AWS: IAM/latest/UserGuide/reference_iam-quotas
+_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+# AWS: STS/latest/APIReference/API_AssumeRole
+_SESSION = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_PATH = re.compile(r"/([!-~]+/)?")
+_ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}")
+_ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+#: Where one names a managed policy in place of a document.
+MANAGED_PREFIX = "arn:aws:iam::aws:policy/"
+
+
+class Credentials:
+    """Access key, secret and session token, for any signer.
+
+    It has the attributes of botocore's credentials too, so botocore's signers take it
+    as it is.  Its text never shows the secret or the token.
+
+    Args:
+        access_key_id: ``ASIA…`` or ``AKIA…``.
+        secret_access_key: what signs.
+        session_token: what a temporary access key needs; None for a user's own.
+        expires: when the token ends, with a time zone; None for never.
+    """
+
+    __slots__ = (
+        "access_key_id",
+        "expires",
+        "secret_access_key",
+        "session_token",
+    )
+
+    def __init__(
+        self,
+        access_key_id: str,
+        secret_access_key: str,
+        session_token: str | None = None,
+        *,
+        expires: datetime | None = None,
+    ) -> None:
+        """Keep the parts."""
+        self.access_key_id = access_key_id
+        self.secret_access_key = secret_access_key
+        self.session_token = session_token
+        self.expires = expires
+
+    @property
+    def access_key(self) -> str:
+        """The access key id, as botocore calls it."""
+        return self.access_key_id
+
+    @property
+    def secret_key(self) -> str:
+        """The secret access key, as botocore calls it."""
+        return self.secret_access_key
+
+    @property
+    def token(self) -> str | None:
+        """The session token, as botocore calls it."""
+        return self.session_token
+
+    def get_frozen_credentials(self) -> Self:
+        """Return itself, as botocore asks its credentials to do."""
+        return self
+
+    def environ(self) -> dict[str, str]:
+        """Return the environment variables that AWS's tools and SDKs read."""
+        variables = {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+        }
+        if self.session_token is not None:
+            variables["AWS_SESSION_TOKEN"] = self.session_token
+        return variables
+
+    def __repr__(self) -> str:
+        return f"<Credentials {self.access_key_id}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Certificate(Value):
+    """What IAM Roles Anywhere tells of the certificate that a session came from.
+
+    Args:
+        issuer_ou: the issuer's organizational unit.
+        subject_cn: the subject's common name.
+        san_dns: the DNS name among the subject's alternative names.
+        san_name_cn: the common name of the directory name among them.
+        san_uri: the URI among them, such as a SPIFFE id.
+
+    AWS: vpc-lattice/latest/ug/http-targets
+    """
+
+    issuer_ou: str = ""
+    subject_cn: str = ""
+    san_dns: str = ""
+    san_name_cn: str = ""
+    san_uri: str = ""
+
+    def __post_init__(self) -> None:
+        """Hold each attribute to text."""
+        for each in fields(self):
+            check_text(getattr(self, each.name), f"certificate: {each.name}")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Role(Value):
+    """An IAM role, in the one session in which it calls.
+
+    Args:
+        name: its name, unique in the account.
+        policies: its identity-based policies: documents, or names of AWS's managed
+            policies such as ``VPCLatticeServicesInvokeAccess``.  Without one that
+            allows ``vpc-lattice-svcs:Invoke`` it may call nothing that needs auth.
+        permissions_boundary: a document that limits them; None for no limit.
+        session_policies: documents that limit the session.
+        service_control_policies: documents of its organization that limit it; each
+            must allow.
+        tags: its principal tags.
+        session_tags: tags of the session; they win over `tags`.
+        account: the 12-digit account it belongs to.
+        org_id: the organization of that account, such as ``o-exampleorgid``.
+        org_path: its place in there, such as ``o-…/r-…/ou-…/``.
+        session: the name of the session.
+        path: the path in its ARN.
+        source_identity: the session's source identity.
+        federated_provider: the identity provider that issued the session.
+        certificate: the certificate behind the session, for IAM Roles Anywhere.
+        issued: when its token was issued, with a time zone.
+        expires: when its token ends, with a time zone; None for never.
+
+    Raises:
+        ConfigurationError: a name, path, account, organization or policy that IAM
+            would refuse.
+
+    AWS: IAM/latest/UserGuide/id_roles, vpc-lattice/latest/ug/auth-policies
+    """
+
+    name: str
+    _: KW_ONLY
+    policies: Sequence[PolicyDocument] = ()
+    permissions_boundary: PolicyDocument | None = None
+    session_policies: Sequence[PolicyDocument] = ()
+    service_control_policies: Sequence[PolicyDocument] = ()
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    session_tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    account: str = DEFAULT_ACCOUNT
+    org_id: str | None = None
+    org_path: str | None = None
+    session: str = "test-session"
+    path: str = "/"
+    source_identity: str | None = None
+    federated_provider: str | None = None
+    certificate: Certificate | None = None
+    issued: datetime = _ISSUED
+    expires: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Check IAM's limits and take the documents as text."""
+        where = f"role `{self.name}`"
+        _check_identity(self, "role", where)
+        check_text(self.session, f"{where}: session")
+        if not _SESSION.fullmatch(self.session):
+            raise ConfigurationError(
+                f"{where}: session `{self.session}` is not 2 to 64 of letters, digits "
+                "and +=,.@-"
+            )
+        if not isinstance(self.certificate, Certificate | None):
+            raise ConfigurationError(
+                f"{where}: certificate `{self.certificate!r}` is not a Certificate"
+            )
+        for name in ("issued", "expires"):
+            time = getattr(self, name)
+            if time is not None and getattr(time, "tzinfo", None) is None:
+                raise ConfigurationError(
+                    f"{where}: {name} `{time}` is not a time with a time zone"
+                )
+        self._set(
+            session_policies=_documents(
+                self.session_policies, where, "session policies"
+            ),
+            session_tags=read_only(self.session_tags),
+        )
+
+    @property
+    def arn(self) -> str:
+        """The role's ARN, which `aws:PrincipalArn` gives."""
+        return f"arn:aws:iam::{self.account}:role{self.path}{self.name}"
+
+    @property
+    def principal(self) -> str:
+        """The ARN of the session, by which AWS names the caller."""
+        return f"arn:aws:sts::{self.account}:assumed-role/{self.name}/{self.session}"
+
+    @property
+    def user_id(self) -> str:
+        """The role's unique id and the session, which `aws:userid` gives."""
+        return f"AROA{_letters('id', self.arn, length=17)}:{self.session}"
+
+    @property
+    def credentials(self) -> Credentials:
+        """The session's temporary credentials."""
+        return Credentials(
+            f"ASIA{_letters('key', self.principal, length=16)}",
+            _secret(self.principal),
+            f"session-token/{_letters('token', self.principal, length=48)}=",
+            expires=self.expires,
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class User(Value):
+    """An IAM user with an access key of its own.
+
+    Args:
+        name: its name, unique in the account.
+        policies: see `Role`.
+        permissions_boundary: see `Role`.
+        service_control_policies: see `Role`.
+        tags: its principal tags.
+        account: the 12-digit account it belongs to.
+        org_id: the organization of that account.
+        org_path: its place in there.
+        path: the path in its ARN.
+
+    Raises:
+        ConfigurationError: what IAM would refuse.
+
+    AWS: IAM/latest/UserGuide/id_users
+    """
+
+    name: str
+    _: KW_ONLY
+    policies: Sequence[PolicyDocument] = ()
+    permissions_boundary: PolicyDocument | None = None
+    service_control_policies: Sequence[PolicyDocument] = ()
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    account: str = DEFAULT_ACCOUNT
+    org_id: str | None = None
+    org_path: str | None = None
+    path: str = "/"
+
+    def __post_init__(self) -> None:
+        """Check IAM's limits and take the documents as text."""
+        _check_identity(self, "user", f"user `{self.name}`")
+
+    @property
+    def arn(self) -> str:
+        """The user's ARN."""
+        return f"arn:aws:iam::{self.account}:user{self.path}{self.name}"
+
+    @property
+    def principal(self) -> str:
+        """The ARN by which AWS names the caller, which is the user's."""
+        return self.arn
+
+    @property
+    def user_id(self) -> str:
+        """The user's unique id, which `aws:userid` gives."""
+        return f"AIDA{_letters('id', self.arn, length=17)}"
+
+    @property
+    def credentials(self) -> Credentials:
+        """The user's access key; it has no token."""
+        key = _letters("key", self.arn, length=16)
+        return Credentials(f"AKIA{key}", _secret(self.arn))
+
+
+Caller: TypeAlias = Role | User
+
+
+def kind_of(caller: Caller) -> str:
+    """Return ``role`` or ``user``."""
+    return "role" if isinstance(caller, Role) else "user"
+
+
+def _check_identity(caller: Caller, kind: str, where: str) -> None:
+    """Check what roles and users have in common."""
+    check_text(caller.name, f"the name of a {kind}")
+    if not _NAME.fullmatch(caller.name):
+        raise ConfigurationError(
+            f"{kind} name `{caller.name}` is not 1 to 64 of letters, digits and +=,.@-_"
+        )
+    check_text(caller.path, f"{where}: path")
+    if not _PATH.fullmatch(caller.path):
+        raise advised(
+            f"{where}: path `{caller.path}` does not begin and end with `/`",
+            f"write {_slashed(caller.path)!r}",
+        )
+    check_account(caller.account)
+    _check_organization(caller, where)
+    boundary = caller.permissions_boundary
+    if boundary is not None:
+        (boundary,) = _documents([boundary], where, "permissions boundary")
+    caller._set(  # noqa: SLF001  # called while the value is being constructed
+        policies=_documents(caller.policies, where, "policies"),
+        permissions_boundary=boundary,
+        service_control_policies=_documents(
+            caller.service_control_policies, where, "service control policies"
+        ),
+        tags=read_only(caller.tags),
+    )
+
+
+def _check_organization(caller: Caller, where: str) -> None:
+    org_id, org_path = caller.org_id, caller.org_path
+    if org_id is not None and not _ORGANIZATION_ID.fullmatch(str(org_id)):
+        raise advised(
+            f"{where}: `{org_id}` is not the id of an organization",
+            "one is like o-exampleorgid",
+        )
+    if org_path is None:
+        return
+    # AWS: IAM/latest/UserGuide/reference_policies_condition-keys: PrincipalOrgPaths
+    if org_id is None or not str(org_path).startswith(f"{org_id}/"):
+        raise advised(
+            f"{where}: organization path `{org_path}` does not begin with its org_id",
+            "a path is like o-exampleorgid/r-ab12/ou-ab12-11111111/",
+        )
+
+
+def _documents(
+    documents: Sequence[PolicyDocument], where: str, name: str
+) -> tuple[str, ...]:
+    from pytest_lattice.model.auth_policy import policy_text
+
+    texts = []
+    several = listed(documents, where, name)
+    for position, document in enumerate(several):
+        index = f"[{position}]" if len(several) > 1 else ""
+        texts.append(
+            managed
+            if (managed := _managed(document))
+            else policy_text(document, f"{where}: {name}{index}")
+        )
+    return tuple(texts)
+
+
+def _managed(document: object) -> str | None:
+    """Take a managed policy by name or ARN; None for anything else."""
+    if not isinstance(document, str):
+        return None
+    name = document.removeprefix(MANAGED_PREFIX)
+    return f"{MANAGED_PREFIX}{name}" if _NAME.fullmatch(name) else None
+
+
+def _slashed(path: str) -> str:
+    inner = path.strip("/")
+    return f"/{inner}/" if inner else "/"
+
+
+def _letters(*parts: str, length: int) -> str:
+    """Derive capital letters and digits, as AWS's unique ids have them."""
+    data = sha256("\0".join(parts).encode()).digest()
+    data += sha256(data).digest()
+    return "".join(_ALPHABET[byte % 32] for byte in data[:length])
+
+
+def _secret(principal: str) -> str:
+    return f"secret/{sha256(f'secret of {principal}'.encode()).hexdigest()[:33]}"
