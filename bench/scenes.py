@@ -7,15 +7,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_lattice.model.access_log import AccessLogSubscription
+from pytest_lattice.model.action import FixedResponse, Forward
 from pytest_lattice.model.message import LatticeRequest, Source
-from pytest_lattice.model.service import (
-    FixedResponse,
-    Forward,
-    HeaderMatch,
-    Listener,
-    Rule,
-    Service,
-)
+from pytest_lattice.model.service import HeaderMatch, Listener, Rule, Service
 from pytest_lattice.model.service_network import Vpc
 from pytest_lattice.model.target_group import DEFAULT_VPC, TargetGroup
 from pytest_lattice.network import HISTORY, LatticeNetwork

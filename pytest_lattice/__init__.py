@@ -20,17 +20,10 @@ if TYPE_CHECKING:
     )
     from pytest_lattice.logs.query import AccessLog
     from pytest_lattice.model.access_log import AccessLogEntry, AccessLogSubscription
+    from pytest_lattice.model.action import FixedResponse, Forward, WeightedTargetGroup
     from pytest_lattice.model.message import LatticeRequest, LatticeResponse
     from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
-    from pytest_lattice.model.service import (
-        FixedResponse,
-        Forward,
-        HeaderMatch,
-        Listener,
-        Rule,
-        Service,
-        WeightedTargetGroup,
-    )
+    from pytest_lattice.model.service import HeaderMatch, Listener, Rule, Service
     from pytest_lattice.model.service_network import (
         Organization,
         ResourceShare,
@@ -110,18 +103,11 @@ _MODULES = {
         "TargetError",
     ),
     "logs.query": ("AccessLog",),
+    "model.action": ("FixedResponse", "Forward", "WeightedTargetGroup"),
     "model.access_log": ("AccessLogEntry", "AccessLogSubscription"),
     "model.message": ("LatticeRequest", "LatticeResponse"),
     "model.outcome": ("Forwarded", "Unreachable", "Unroutable"),
-    "model.service": (
-        "FixedResponse",
-        "Forward",
-        "HeaderMatch",
-        "Listener",
-        "Rule",
-        "Service",
-        "WeightedTargetGroup",
-    ),
+    "model.service": ("HeaderMatch", "Listener", "Rule", "Service"),
     "model.service_network": (
         "Organization",
         "ResourceShare",

@@ -1,9 +1,14 @@
-"""The virtual clock of a network: time passes only when a test says so."""
+"""The virtual clock of a network: time passes only when a test says so.
+
+Signers outside the network read a clock of their own; only what they wrote is ever
+compared with real time.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from math import inf
+from time import time_ns
 
 from pytest_lattice.errors import ConfigurationError
 
@@ -27,7 +32,7 @@ class Clock:
         if start.tzinfo is None:
             raise ConfigurationError(f"clock start `{start}` has no time zone")
         #: Microseconds since 1970.
-        self.microseconds = (start - _EPOCH) // timedelta(microseconds=1)
+        self.microseconds = self._start = (start - _EPOCH) // timedelta(microseconds=1)
 
     @property
     def now(self) -> datetime:
@@ -46,6 +51,14 @@ class Clock:
         if not 0 <= seconds < inf:
             raise ConfigurationError(f"the clock cannot advance by `{seconds}` seconds")
         self.microseconds += round(seconds * 1_000_000)
+
+    def wall(self) -> int:
+        """Return real time, put forward by as much as this clock was.
+
+        It is the time by which a signer that knows nothing of the network signs, in
+        microseconds since 1970.
+        """
+        return time_ns() // 1000 + self.microseconds - self._start
 
     def __repr__(self) -> str:
         """Show the time."""

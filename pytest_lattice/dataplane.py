@@ -19,9 +19,9 @@ from pytest_lattice.errors import (
     ConfigurationError,
     LatticeError,
 )
+from pytest_lattice.model.action import FixedResponse
 from pytest_lattice.model.message import LatticeResponse
-from pytest_lattice.model.outcome import Unreachable, Unroutable
-from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.model.outcome import Denied, Unreachable, Unroutable
 from pytest_lattice.routing.forwarding import (
     added_headers,
     request_id_of,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
 
     from pytest_lattice.clock import Clock
+    from pytest_lattice.decision.admission import Admission, Admit
     from pytest_lattice.model.message import Headers, LatticeRequest
     from pytest_lattice.model.target_group import Target, TargetGroup
     from pytest_lattice.routing.state import State, TargetState
@@ -116,7 +117,8 @@ class DataPlane:
         record: Callable[[Exchange], None],
     ) -> None:
         """Start without a state."""
-        self.state: State | None = None
+        # Changed together, so that no request sees one without the other.
+        self._compiled: tuple[State | None, Admit | None] = (None, None)
         self.exchanges: deque[Exchange] = deque(maxlen=history)
         #: How many exchanges there were in all.
         self.total = 0
@@ -131,10 +133,20 @@ class DataPlane:
         self._record = record
         self._hops: dict[_HopKey, tuple[AppTarget, Route, Headers]] = {}
 
-    def use(self, state: State | None) -> None:
-        """Decide on another state from now on; requests in flight keep theirs."""
-        self.state = state
+    def use(self, state: State | None, admission: Admission | None = None) -> None:
+        """Decide on another state from now on; requests in flight keep theirs.
+
+        Args:
+            state: the compiled configuration; None closes the data plane.
+            admission: who is let in; None for everybody.
+        """
+        self._compiled = (state, None if admission is None else admission.admit)
         self._hops = {}
+
+    @property
+    def state(self) -> State | None:
+        """The state that requests are decided on; None once it is closed."""
+        return self._compiled[0]
 
     def handle(self, request: LatticeRequest, body: bytes | Iterable[bytes]) -> Reply:
         """Answer a request, blocking the calling thread."""
@@ -199,10 +211,10 @@ class DataPlane:
     # ---- the shared steps ---------------------------------------------------
 
     def _start(self, request: LatticeRequest) -> _Flight:
-        state, now = self.state, self._clock.microseconds
+        (state, admit), now = self._compiled, self._clock.microseconds
         if state is None:
             raise LatticeError("the network is closed")
-        decision = decide(state, request, now=now, draw=self._draw)
+        decision = decide(state, request, now=now, draw=self._draw, admit=admit)
         request_id = request_id_of(request.headers)
         if request_id is None:
             request_id = f"{self._id_prefix}{next(self._ids):012x}"
@@ -215,6 +227,8 @@ class DataPlane:
             app = self._app_of(target.outcome.target_group, target.target)
             hop = self._hops[key] = (app, *_route(decision, target))
         app, route, added = hop
+        if decision.access is not None:
+            added = (*added, *decision.access.identity_headers)
         headers = to_target(request.headers, added, request.source.address, request_id)
         call = TargetRequest(request, headers, route, request_id, now)
         return _Flight(decision, request_id, call, app)
@@ -228,11 +242,13 @@ class DataPlane:
             return None, b""
         if isinstance(outcome, FixedResponse):
             status = outcome.status_code
-        elif isinstance(outcome, Unroutable):
+        elif isinstance(outcome, Unroutable | Denied):
             status = outcome.status
         else:
             raise TypeError(f"outcome `{outcome}` without a target")
-        body = _BODIES[status]
+        body = _BODIES.get(status, b"")
+        if isinstance(outcome, Denied):
+            body = outcome.body.encode("utf-8", "replace")
         headers: Headers = (
             ("content-type", "text/plain"),
             ("content-length", str(len(body))),

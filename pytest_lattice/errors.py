@@ -38,6 +38,10 @@ class BlockingCallError(LatticeError):
     """A blocking call was made on the event loop that would have to answer it."""
 
 
+class LatticeWarning(UserWarning):
+    """What a setting turned from an error into a warning."""
+
+
 class LatticeAssertionError(LatticeError, AssertionError):
     """A claim about the traffic or a decision does not hold."""
 

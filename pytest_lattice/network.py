@@ -6,43 +6,45 @@ module that knows every part of the package.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
 from pytest_lattice.apps import Apps, TargetKey, target_key
-from pytest_lattice.clients.address import base_url, header_pairs, place, request_to
 from pytest_lattice.clock import Clock
 from pytest_lattice.dataplane import DataPlane
-from pytest_lattice.decision.decide import Decision, decide
+from pytest_lattice.decision.admission import Admission
 from pytest_lattice.draws import Deck, Dice
-from pytest_lattice.errors import ConfigurationError, LatticeError, advised, unknown
+from pytest_lattice.entrances import Entrances
+from pytest_lattice.errors import (
+    ConfigurationError,
+    LatticeError,
+    LatticeWarning,
+    advised,
+    unknown,
+)
+from pytest_lattice.logs.deliveries import Deliveries, delivered
 from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.model.configuration import Configuration, Resource
-from pytest_lattice.model.message import LatticeRequest, Source
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, digest
 from pytest_lattice.model.target_group import TargetStatus
 from pytest_lattice.model.value import is_whole
+from pytest_lattice.questions import Questions
 from pytest_lattice.routing.overview import overview
 from pytest_lattice.routing.state import State, compile_state
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncIterable,
-        Callable,
-        Iterable,
-        Mapping,
-        Sequence,
-    )
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import ModuleType
 
     import httpx
     from pluggy import HookRelay
 
-    from pytest_lattice.clients.base import AsyncReply, Reply
+    from pytest_lattice.decision.decide import Decision
     from pytest_lattice.decision.exchange import Exchange
-    from pytest_lattice.logs.subscriptions import FileDestination
+    from pytest_lattice.model.auth_settings import AuthSettings
+    from pytest_lattice.model.caller import Caller, Role, User
     from pytest_lattice.model.service import Service
     from pytest_lattice.routing.weights import Draw
     from pytest_lattice.targets.lambda_event import LambdaSettings
@@ -52,10 +54,6 @@ _DRAWS: dict[str, Callable[[str], Draw]] = {"deck": Deck, "random": Dice}
 _STATUSES: tuple[str, ...] = get_args(TargetStatus)
 #: How many exchanges a network keeps, unless told otherwise.
 HISTORY = 50_000
-#: How many different questions are remembered as requests.
-_ASKED = 1000
-_FIRST_CLIENT_PORT = 32_768
-_CLIENT_PORTS = 28_232
 
 
 class LatticeNetwork:
@@ -71,6 +69,7 @@ class LatticeNetwork:
         raise_target_exceptions: whether an exception of a test app is raised in
             the test, as httpx does, or answered as a server would.
         lambda_settings: what to choose for Lambda functions where AWS is silent.
+        auth_settings: what to choose for callers and policies where AWS is silent.
         history: how many exchanges are kept for the access log and reports.
         plugins: objects with hooks (`pytest_lattice.hookspecs`), outside pytest.
         hook: the hook relay to call instead, as pytest has it.
@@ -89,6 +88,7 @@ class LatticeNetwork:
         draw: DrawKind = "deck",
         raise_target_exceptions: bool = True,
         lambda_settings: LambdaSettings | None = None,
+        auth_settings: AuthSettings | None = None,
         history: int = HISTORY,
         plugins: Sequence[object] = (),
         hook: HookRelay | None = None,
@@ -104,11 +104,9 @@ class LatticeNetwork:
         # One change at a time; reentrant, since hooks may make one.
         self._change, self._configuration = RLock(), Configuration()
         self._statuses: dict[TargetKey, TargetStatus] = {}
-        self._ports = 0
-        self._asked: dict[tuple[object, ...], LatticeRequest] = {}
-        self._places: dict[tuple[str | None, str | None], tuple[str, str]] = {}
-        self._destinations: dict[Path, FileDestination] = {}
-        self._questions = _DRAWS[draw](seed)
+        self._deliveries = Deliveries()
+        self._auth_settings, self._warned = auth_settings, set[str]()
+        self._questions = Questions(self.clock, _DRAWS[draw](seed))
         self._hook = hook if hook is not None else _own_hooks(plugins)
         self._apps = Apps(
             clock=self.clock,
@@ -124,7 +122,8 @@ class LatticeNetwork:
             app_of=self._apps.of,
             record=self._record,
         )
-        self._plane.use(self._compile(self._configuration))
+        self._entrances = Entrances(self._plane, self._questions, self.clock)
+        self._use(*self._compile(self._configuration))
         if self._hook is not None:
             self._hook.pytest_lattice_configure(network=self)
 
@@ -140,7 +139,8 @@ class LatticeNetwork:
 
         Args:
             resources: service networks, services, target groups, VPCs,
-                associations, shares, organizations, access log subscriptions.
+                associations, shares, organizations, roles, users, access log
+                subscriptions.
 
         Raises:
             ConfigurationError: what AWS would refuse, an unknown name, or a target
@@ -152,13 +152,45 @@ class LatticeNetwork:
             grown = before.with_resources(resources)
             added = grown.target_groups[len(before.target_groups) :]
             made = self._apps.recognize(added, undo)
-            state = self._compile(grown)
+            compiled = self._compile(grown)
             undo.pop_all()
             self._configuration = grown
             self._apps.keep(made)
-            self._places.clear()
-            self._asked.clear()
-            self._plane.use(state)
+            self._use(*compiled)
+
+    def role(self, name: str, **fields: Any) -> Role:  # noqa: ANN401  # as `Role`
+        """Declare an IAM role that calls services.
+
+        Args:
+            name: its name.
+            fields: what `Role` takes, such as ``policies``, ``tags``, ``account``,
+                ``org_id`` or ``certificate``.
+
+        Returns:
+            The role; its `credentials` suit any signer.
+
+        Raises:
+            ConfigurationError: what IAM would refuse, or a role that exists.
+
+        AWS: vpc-lattice/latest/ug/auth-policies
+        """
+        from pytest_lattice.model.caller import Role
+
+        role = Role(name, **fields)
+        self.add(role)
+        return role
+
+    def user(self, name: str, **fields: Any) -> User:  # noqa: ANN401  # as `User`
+        """Declare an IAM user that calls services; see `role`.
+
+        Raises:
+            ConfigurationError: what IAM would refuse, or a user that exists.
+        """
+        from pytest_lattice.model.caller import User
+
+        user = User(name, **fields)
+        self.add(user)
+        return user
 
     def set_target_status(
         self, target_group: str, target: str, status: TargetStatus
@@ -185,7 +217,7 @@ class LatticeNetwork:
         with self._change:
             for each in found:
                 self._statuses[target_key(group, each)] = status
-            self._plane.use(self._compile(self._configuration))
+            self._use(*self._compile(self._configuration))
 
     def service(self, name: str) -> Service:
         """Find a declared service by name, id, ARN or DNS name.
@@ -220,6 +252,7 @@ class LatticeNetwork:
         vpc: str | None = None,
         address: str | None = None,
         http2: bool = False,
+        role: str | Caller | None = None,
     ) -> Decision:
         """Decide what would happen to a request, without making it.
 
@@ -235,28 +268,37 @@ class LatticeNetwork:
                 associated.
             address: the client's IP address.
             http2: whether HTTPS is spoken as HTTP/2.
+            role: the role or user that signs, by name, ARN or value; None leaves it
+                to the headers, which mostly are anonymous.
 
         Raises:
-            ConfigurationError: an unknown short name or VPC.
+            ConfigurationError: an unknown short name, VPC or caller.
         """
-        state = self._state_or_raise()
-        given = header_pairs(headers) if headers else ()
-        key = (method, url, given, vpc, address, http2)
-        request = self._asked.get(key)
-        if request is None:
-            source = self._source(vpc, address, _FIRST_CLIENT_PORT)
-            request = request_to(
-                method,
-                url,
-                headers=given,
-                http2=http2,
-                source=source,
-                full_name=self.full_name,
-            )
-            if len(self._asked) < _ASKED:
-                self._asked[key] = request
-        now = self.clock.microseconds
-        return decide(state, request, now=now, draw=self._questions)
+        return self._questions.decide(
+            method,
+            url,
+            headers=headers,
+            vpc=vpc,
+            address=address,
+            http2=http2,
+            role=role,
+        )
+
+    def authorize(self, method: str, url: str, **question: Any) -> Decision:  # noqa: ANN401  # as `decide`
+        """Decide whether a request would be let in, without a draw or a rule.
+
+        Args:
+            method: such as ``GET``.
+            url: see `decide`.
+            question: ``role``, and what else `decide` takes.
+
+        Returns:
+            A decision whose outcome is `Admitted`, or why it was not.
+
+        Raises:
+            ConfigurationError: an unknown short name, VPC or caller.
+        """
+        return self._questions.authorize(method, url, **question)
 
     # ---- clients ------------------------------------------------------------
 
@@ -267,6 +309,7 @@ class LatticeNetwork:
         vpc: str | None = None,
         address: str | None = None,
         http2: bool = False,
+        role: str | Caller | None = None,
         library: ModuleType | None = None,
         **options: Any,  # noqa: ANN401  # as the library's own
     ) -> httpx.Client:
@@ -278,6 +321,8 @@ class LatticeNetwork:
                 is associated.
             address: its IPv4 or IPv6 address in the VPC; derived unless given.
             http2: whether it speaks HTTP/2 over HTTPS.
+            role: the role or user that signs each request with SigV4, by name, ARN
+                or value; None signs nothing.
             library: the module `httpx` (default) or `httpx2`.
             options: what `httpx.Client` takes, such as ``headers`` or ``timeout``.
 
@@ -286,10 +331,18 @@ class LatticeNetwork:
             ``response.extensions["pytest_lattice"]``.
 
         Raises:
-            ConfigurationError: an unknown service, VPC or library.
+            ConfigurationError: an unknown service, VPC, caller or library.
         """
-        chosen, settings = self._client_settings(
-            service, vpc, address, http2=http2, library=library, options=options
+        self._state_or_raise()
+        chosen, settings = self._entrances.httpx_settings(
+            self._configuration,
+            service,
+            vpc=vpc,
+            address=address,
+            http2=http2,
+            role=role,
+            library=library,
+            options=options,
         )
         client: httpx.Client = chosen.Client(**settings)
         return client
@@ -301,6 +354,7 @@ class LatticeNetwork:
         vpc: str | None = None,
         address: str | None = None,
         http2: bool = False,
+        role: str | Caller | None = None,
         library: ModuleType | None = None,
         **options: Any,  # noqa: ANN401  # as the library's own
     ) -> httpx.AsyncClient:
@@ -309,66 +363,21 @@ class LatticeNetwork:
         It works under asyncio and trio.
 
         Raises:
-            ConfigurationError: an unknown service, VPC or library.
+            ConfigurationError: an unknown service, VPC, caller or library.
         """
-        chosen, settings = self._client_settings(
-            service, vpc, address, http2=http2, library=library, options=options
+        self._state_or_raise()
+        chosen, settings = self._entrances.httpx_settings(
+            self._configuration,
+            service,
+            vpc=vpc,
+            address=address,
+            http2=http2,
+            role=role,
+            library=library,
+            options=options,
         )
         client: httpx.AsyncClient = chosen.AsyncClient(**settings)
         return client
-
-    def _client_settings(
-        self,
-        service: str | None,
-        vpc: str | None,
-        address: str | None,
-        *,
-        http2: bool,
-        library: ModuleType | None,
-        options: dict[str, Any],
-    ) -> tuple[Any, dict[str, Any]]:
-        from pytest_lattice.clients import httpx as edge
-
-        library = edge.library_or_default(library)
-        edge.check_options(options)
-        self._state_or_raise()
-        port = _FIRST_CLIENT_PORT + self._ports % _CLIENT_PORTS
-        source = self._source(vpc, address, port)
-        self._ports += 1
-        settings: dict[str, Any] = {
-            "transport": edge.NetworkTransport(
-                self._plane, source, library=library, http2=http2
-            )
-        }
-        if service is not None:
-            settings["base_url"] = base_url(self.service(service))
-        return library, settings | options
-
-    def _source(self, vpc: str | None, address: str | None, port: int) -> Source:
-        if (vpc, address) not in self._places:
-            found = place(self._state_or_raise(), vpc, address)
-            self._places[vpc, address] = found
-        return Source(*self._places[vpc, address], port)
-
-    # ---- the entrance of clients --------------------------------------------
-
-    def handle(self, request: LatticeRequest, body: bytes | Iterable[bytes]) -> Reply:
-        """Answer a request, blocking the calling thread; for writers of clients."""
-        return self._plane.handle(request, body)
-
-    async def ahandle(
-        self, request: LatticeRequest, body: bytes | AsyncIterable[bytes]
-    ) -> AsyncReply:
-        """Answer a request without blocking the loop; for writers of clients."""
-        return await self._plane.ahandle(request, body)
-
-    def full_name(self, host: str) -> str:
-        """Expand a service's short name to its generated DNS name.
-
-        Raises:
-            ConfigurationError: there is no such service.
-        """
-        return self._plane.full_name(host)
 
     # ---- what happened ------------------------------------------------------
 
@@ -397,17 +406,8 @@ class LatticeNetwork:
 
         AWS: vpc-lattice/latest/ug/monitoring-access-logs
         """
-        found = self._configuration.logged_resource(resource)
-        if found.arn not in self._configuration.logged_arns:
-            raise advised(
-                f"the access log of `{resource}` is off",
-                f'add AccessLogSubscription("{resource}")',
-            )
         return self._log(
-            each
-            for each in self._plane.exchanges
-            if found.arn in each.decision.state.logged
-            and found.arn in _logged_arns(each)
+            delivered(self._plane.exchanges, self._configuration, resource)
         )
 
     def _log(self, exchanges: Iterable[Exchange]) -> AccessLog:
@@ -422,8 +422,8 @@ class LatticeNetwork:
             raise LatticeError("the network is closed")
         return self._plane.state
 
-    def _compile(self, configuration: Configuration) -> State:
-        return compile_state(
+    def _compile(self, configuration: Configuration) -> tuple[State, Admission]:
+        state = compile_state(
             configuration,
             lambda group, target: (
                 self._statuses.get(target_key(group, target))
@@ -431,34 +431,38 @@ class LatticeNetwork:
                 or ("HEALTHY" if group.health_check_enabled else "UNAVAILABLE")
             ),
         )
+        admission = Admission(
+            configuration, self._auth_settings, wall=self.clock.wall, warn=self._warn
+        )
+        return state, admission
+
+    def _warn(self, text: str) -> None:
+        # A configuration is compiled at each change; say it once.
+        if text not in self._warned:
+            self._warned.add(text)
+            warnings.warn(text, LatticeWarning, stacklevel=2)
+
+    def _use(self, state: State, admission: Admission) -> None:
+        self._questions.use(state, admission)
+        self._plane.use(state, admission)
 
     def _record(self, exchange: Exchange) -> None:
-        state = exchange.decision.state
         # A stream may end after the network was closed, and its files with it.
-        if state.to_files and self._plane.state is not None:
-            for arn in _logged_arns(exchange):
-                for path in state.logged.get(arn, ()):
-                    self._write(path, exchange)
+        if exchange.decision.state.to_files and self._plane.state is not None:
+            self._deliveries.write(exchange)
         hook = self._hook
         if hook is not None and hook.pytest_lattice_exchange.get_hookimpls():
             hook.pytest_lattice_exchange(network=self, exchange=exchange)
-
-    def _write(self, path: Path, exchange: Exchange) -> None:
-        from pytest_lattice.logs.subscriptions import FileDestination
-
-        entry = exchange.log_entry
-        if entry is not None:
-            self._destinations.setdefault(path, FileDestination(path)).write(entry)
 
     # ---- end ----------------------------------------------------------------
 
     def close(self) -> None:
         """Shut apps down and close files; the network answers no more."""
         self._plane.use(None)
+        self._questions.close()
         # Each is closed even if one before raises; the apps go first.
         with ExitStack() as stack:
-            for destination in self._destinations.values():
-                stack.callback(destination.close)
+            self._deliveries.close(stack)
             self._apps.close(stack)
 
     def __enter__(self) -> Self:
@@ -493,8 +497,3 @@ def _id_prefix(seed: str) -> str:
     """Begin request ids like a UUID; a counter fills the last part."""
     text = digest("request", seed, length=20)
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:]}-"
-
-
-def _logged_arns(exchange: Exchange) -> tuple[str, ...]:
-    way = exchange.decision.way
-    return tuple(part.arn for part in (way.service, way.network) if part is not None)

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from pytest_lattice.network import LatticeNetwork
 
 _NETWORK = pytest.StashKey["LatticeNetwork"]()
-_SETTINGS = ("draw", "history", "lambda_settings", "raise_target_exceptions", "seed")
+_SETTINGS = (
+    "auth_settings",
+    "draw",
+    "history",
+    "lambda_settings",
+    "raise_target_exceptions",
+    "seed",
+)
 #: How many exchanges and log entries a failing test shows.
 _SHOWN = 5
 

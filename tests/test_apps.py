@@ -11,7 +11,8 @@ from pytest_lattice.apps import Apps, target_key
 from pytest_lattice.clock import Clock
 from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.hookspecs import own_hooks
-from pytest_lattice.model.service import Forward, Listener, Service
+from pytest_lattice.model.action import Forward
+from pytest_lattice.model.service import Listener, Service
 from pytest_lattice.model.target_group import TargetGroup
 from pytest_lattice.network import LatticeNetwork
 from pytest_lattice.targets.echo import EchoTarget

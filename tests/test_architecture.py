@@ -22,7 +22,11 @@ PACKAGE = ROOT / "pytest_lattice"
 PURE = frozenset({"model", "auth", "routing", "decision", "errors"})
 WINGS = frozenset({"clients", "targets", "logs", "loaders", "assertions", "analysis"})
 CORE = frozenset({"decision", "routing", "auth", "model", "errors"})
-BELOW_PLUGIN = WINGS | CORE | {"network", "dataplane", "apps", "clock", "draws"}
+BELOW_PLUGIN = (
+    WINGS
+    | CORE
+    | {"network", "dataplane", "entrances", "questions", "apps", "clock", "draws"}
+)
 
 # Which layers a layer may import beside itself. An arrow that is not here is forbidden,
 # so modules on one level (two wings, routing and auth) do not know each other.
@@ -36,8 +40,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "clock": frozenset({"model", "routing", "errors"}),
     "draws": frozenset({"model", "routing", "errors"}),
     "dataplane": CORE | {"clients", "targets", "clock"},
+    "questions": CORE | {"clients", "clock"},
+    "entrances": CORE | {"clients", "questions", "clock"},
     "apps": CORE | {"targets", "clock"},
-    "network": WINGS | CORE | {"apps", "dataplane", "clock", "draws", "hookspecs"},
+    "network": WINGS
+    | CORE
+    | {"apps", "dataplane", "entrances", "questions"}
+    | {"clock", "draws", "hookspecs"},
     # For typing only: what the hooks are given.
     "hookspecs": BELOW_PLUGIN,
     "plugin": BELOW_PLUGIN | {"hookspecs"},

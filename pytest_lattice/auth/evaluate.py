@@ -78,7 +78,7 @@ class Denial(NamedTuple):
     """
 
     source: PolicySource
-    verdict: Verdict
+    verdict: Literal["EXPLICIT_DENY", "IMPLICIT_DENY"]
     statement: Statement | None = None
 
 

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
-from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.model.action import FixedResponse
+from pytest_lattice.model.outcome import (
+    Admitted,
+    Denied,
+    Forwarded,
+    Unreachable,
+    Unroutable,
+)
 from pytest_lattice.routing.resolve import Way, resolve
 
 if TYPE_CHECKING:
-    from pytest_lattice.decision.trace import Step
+    from pytest_lattice.decision.admission import Admit
+    from pytest_lattice.decision.guard import Access
+    from pytest_lattice.decision.step import Step
     from pytest_lattice.model.message import LatticeRequest
     from pytest_lattice.model.outcome import Outcome
     from pytest_lattice.model.service import Listener, Rule, Service
@@ -51,6 +59,8 @@ class Decision(NamedTuple):
         now: when, in microseconds since 1970.
         outcome: what happens.
         way: the VPC, service network, service and listener it came through.
+        access: what authentication and authorization made of it; None where nobody
+            had to be asked, or it did not come so far.
         rule_state: the rule that matched, compiled; None if it came to none.
         drawn: the draw of the target group; None where there was no choice.
         group_state: the chosen target group, compiled; None if there is none.
@@ -62,6 +72,7 @@ class Decision(NamedTuple):
     now: int
     outcome: Outcome
     way: Way
+    access: Access | None = None
     rule_state: RuleState | None = None
     drawn: Drawn | None = None
     group_state: GroupState | None = None
@@ -129,38 +140,52 @@ class Decision(NamedTuple):
                 return f"forwarded to `{target.id}` of `{group.name}`"
             case FixedResponse(status):
                 return f"fixed response {status}"
+            case Admitted():
+                return "may be made"
+            case Denied(_, reason):
+                return f"403, {reason}"
             case Unroutable(status, reason):
                 return f"{status}, {reason}"
             case Unreachable(error, reason):
                 return f"{error}, {reason}"
 
 
-def decide(state: State, request: LatticeRequest, *, now: int, draw: Draw) -> Decision:
+def decide(
+    state: State,
+    request: LatticeRequest,
+    *,
+    now: int,
+    draw: Draw,
+    admit: Admit | None = None,
+) -> Decision:
     """Decide what happens to a request.
 
     The order is AWS's: into the network, to the service and listener by name and
-    port, request limits, rule by priority, target group by weight, target by turn.
+    port, request limits, who calls and whether they may, rule by priority, target
+    group by weight, target by turn.
 
     Args:
         state: the compiled configuration.
         request: the request.
         now: the time, in microseconds since 1970.
         draw: where choices come from.
+        admit: authenticates and authorizes; None where everybody may.
 
     Returns:
         The decision; it never raises.
 
-    AWS: vpc-lattice/latest/ug/how-it-works, listener-rules, target-groups
+    AWS: vpc-lattice/latest/ug/how-it-works, auth-policies, listener-rules,
+    target-groups
     """
-    way = resolve(state, request)
-    stopped = way.stop or _malformed(request)
+    way, access, stopped = _admitted(state, request, now, admit)
     if stopped is not None:
-        return Decision(state, request, now, stopped, way)
+        return Decision(state, request, now, stopped, way, access)
     rule = way.listener.table.find(request)  # type: ignore[union-attr]  # no stop
+    so_far = (way, access, rule)
     if rule.fixed is not None:
-        return Decision(state, request, now, rule.fixed, way, rule)
+        return Decision(state, request, now, rule.fixed, *so_far)
     if rule.weightless:
-        return Decision(state, request, now, _weightless(rule), way, rule)
+        return Decision(state, request, now, _weightless(rule), *so_far)
     groups = rule.groups
     drawn = draw.share(rule.arn, rule.weights) if len(groups) > 1 else None
     group = groups[0] if drawn is None else groups[drawn.index]
@@ -168,14 +193,43 @@ def decide(state: State, request: LatticeRequest, *, now: int, draw: Draw) -> De
     if not group.is_http1 or request.http_version != "HTTP/1.1":
         mismatched = _mismatched_protocol(request, group)
         if mismatched is not None:
-            return Decision(state, request, now, mismatched, way, rule, drawn, group)
+            return Decision(state, request, now, mismatched, *so_far, drawn, group)
     usable = group.usable
     if not usable:
-        empty = _empty(group)
-        return Decision(state, request, now, empty, way, rule, drawn, group)
+        return Decision(state, request, now, _empty(group), *so_far, drawn, group)
     target = usable[draw.turn(group.arn) % len(usable)]
     outcome = target.outcome
-    return Decision(state, request, now, outcome, way, rule, drawn, group, target)
+    return Decision(state, request, now, outcome, *so_far, drawn, group, target)
+
+
+def authorize(
+    state: State, request: LatticeRequest, *, now: int, admit: Admit
+) -> Decision:
+    """Decide whether a request would be let in, and ask no rule.
+
+    Args:
+        state: the compiled configuration.
+        request: the request.
+        now: the time, in microseconds since 1970.
+        admit: authenticates and authorizes.
+
+    Returns:
+        A decision whose outcome is `Admitted` where `decide` would go on.
+    """
+    way, access, stopped = _admitted(state, request, now, admit)
+    return Decision(state, request, now, stopped or Admitted(), way, access)
+
+
+def _admitted(
+    state: State, request: LatticeRequest, now: int, admit: Admit | None
+) -> tuple[Way, Access | None, Outcome | None]:
+    """Go as far as the rules; the last item says why it went no further."""
+    way = resolve(state, request)
+    stopped = way.stop or _malformed(request)
+    if stopped is not None or admit is None:
+        return way, None, stopped
+    access = admit(request, way, now)
+    return way, access, None if access is None else access.denied
 
 
 def _malformed(request: LatticeRequest) -> Unroutable | None:

@@ -6,11 +6,12 @@ it, so that recording costs next to nothing.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_lattice.model.access_log import AccessLogEntry
-from pytest_lattice.model.outcome import Unreachable, Unroutable
+from pytest_lattice.model.outcome import Denied, Unreachable, Unroutable
 from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 EXTENSION = "pytest_lattice"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The log's field for each attribute of a certificate.
+_CERTIFICATE_FIELDS = {
+    "caller_x509_issuer_ou": "issuer_ou",
+    "caller_x509_subject_cn": "subject_cn",
+    "caller_x509_san_name_cn": "san_name_cn",
+    "caller_x509_san_dns": "san_dns",
+    "caller_x509_san_uri": "san_uri",
+}
 _STATUS_LINE_BYTES = len("HTTP/1.1 200 \r\n\r\n")
 
 
@@ -122,7 +131,42 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
         ssl_cipher="TLS_AES_128_GCM_SHA256" if https else "-",
         tls_version="TLSv1.3" if https else "-",
         request_id=exchange.request_id,
+        **_caller_fields(decision),
     )
+
+
+def _caller_fields(decision: Decision) -> dict[str, Any]:
+    """Say who called and, where that is why, which layer refused.
+
+    AWS: vpc-lattice/latest/ug/monitoring-access-logs
+    """
+    access, outcome = decision.access, decision.outcome
+    if access is None:
+        return {}
+    fields: dict[str, Any] = {}
+    if isinstance(outcome, Denied) and outcome.layer != "authentication":
+        fields["auth_denied_reason"] = outcome.layer.capitalize()
+    identity = access.identity
+    if identity is None:
+        return fields | {"resolved_user": "Unknown"}
+    if not access.layers:
+        return fields
+    if identity.is_anonymous:
+        return fields | {"resolved_user": access.guard.settings.anonymous_user}
+    fields["resolved_user"] = fields["caller_principal"] = identity.principal
+    if identity.org_id:
+        fields["caller_principal_org_id"] = identity.org_id
+    if identity.tags:
+        tags = json.dumps(identity.tags, separators=(",", ":"), ensure_ascii=False)
+        fields["caller_principal_tags"] = tags
+    certificate = getattr(identity.caller, "certificate", None)
+    if certificate is not None:
+        fields |= {
+            field: value
+            for field, name in _CERTIFICATE_FIELDS.items()
+            if (value := getattr(certificate, name))
+        }
+    return fields
 
 
 def _time(microseconds: int) -> datetime:
@@ -141,4 +185,7 @@ def _size(headers: Headers) -> int:
 def failure_reason_of(decision: Decision) -> str | None:
     """Return the failure reason of an answer that the network makes itself."""
     outcome = decision.outcome
+    if isinstance(outcome, Denied):
+        # AWS: vpc-lattice/latest/ug/monitoring-access-logs
+        return "ClientAccessDenied"
     return outcome.failure_reason if isinstance(outcome, Unroutable) else None

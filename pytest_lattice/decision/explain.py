@@ -9,7 +9,8 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from pytest_lattice.decision.trace import Step, trace
+from pytest_lattice.decision.step import Step
+from pytest_lattice.decision.trace import trace
 
 if TYPE_CHECKING:
     from pytest_lattice.decision.decide import Decision
@@ -37,6 +38,9 @@ def explain(decision: Decision) -> str:
     for step in steps:
         verdict = "yes" if step.passed else "no"
         lines.append(f"  {step.name:<{width}}  {verdict:<3}  {step.text}")
+    access = decision.access
+    if access is not None and access.failure is not None:
+        lines.append(access.guard.diagnose(access, decision.now).text())
     return "\n".join(lines)
 
 

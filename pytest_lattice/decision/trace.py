@@ -7,11 +7,18 @@ with `decide`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
-from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.decision.access_steps import access_steps
+from pytest_lattice.decision.step import Step
+from pytest_lattice.model.action import FixedResponse
+from pytest_lattice.model.outcome import (
+    Admitted,
+    Denied,
+    Forwarded,
+    Unreachable,
+    Unroutable,
+)
 from pytest_lattice.model.value import given
 from pytest_lattice.routing.forwarding import replaced
 from pytest_lattice.routing.match import describe_rule, mismatch
@@ -22,26 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_lattice.decision.decide import Decision
-    from pytest_lattice.model.service import Action
+    from pytest_lattice.model.action import Action
     from pytest_lattice.routing.state import RuleState
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a decision.
-
-    Args:
-        name: which, such as ``VPC``, ``listener`` or ``rule 10``.
-        passed: whether the request went on along this step; a rule that does not
-            match has not passed.
-        text: the reason, in one line.
-        path: the path that a rule asks for, where that is what did not match.
-    """
-
-    name: str
-    passed: bool
-    text: str
-    path: str | None = None
 
 
 def trace(decision: Decision) -> tuple[Step, ...]:
@@ -58,7 +47,6 @@ def trace(decision: Decision) -> tuple[Step, ...]:
 
 def _steps(decision: Decision) -> Iterator[Step]:
     way, outcome = decision.way, decision.outcome
-    stopped = isinstance(outcome, Unreachable | Unroutable)
     if way.vpc is None or way.network is None:
         yield Step("VPC", passed=False, text=_reason(decision))
         return
@@ -81,12 +69,21 @@ def _steps(decision: Decision) -> Iterator[Step]:
         passed=True,
         text=f"{called}{listener.protocol} on port {listener.port}",
     )
-    if decision.rule_state is None:
+    if isinstance(outcome, Unroutable) and decision.rule_state is None:
         yield Step("limits", passed=False, text=_reason(decision))
+        return
+    if decision.access is not None:
+        yield from access_steps(decision.access)
+    if isinstance(outcome, Denied | Admitted):
         return
     yield from _rule_steps(decision)
     yield from _weight_steps(decision)
-    if stopped:
+    yield from _last_steps(decision)
+
+
+def _last_steps(decision: Decision) -> Iterator[Step]:
+    outcome = decision.outcome
+    if isinstance(outcome, Unreachable | Unroutable):
         name = "target group" if decision.group_state else "weights"
         yield Step(name, passed=False, text=_reason(decision))
     elif isinstance(outcome, Forwarded):

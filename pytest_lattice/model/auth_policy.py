@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    TypeAlias,
+    cast,
+)
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import ConfigurationError, advised, unknown
+from pytest_lattice.model.value import DerivedText, given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+AuthType: TypeAlias = Literal["NONE", "AWS_IAM"]
 Effect: TypeAlias = Literal["Allow", "Deny"]
 Quantifier: TypeAlias = Literal["", "ForAllValues", "ForAnyValue"]
 #: A document as a user may write it: a mapping, or the text of one.
@@ -23,6 +33,7 @@ PolicyDocument: TypeAlias = Mapping[str, Any] | str
 
 # AWS: IAM/latest/UserGuide/reference_policies_elements_version: absent means 2008
 OLD_VERSION = "2008-10-17"
+_AUTH_TYPES = ("NONE", "AWS_IAM")
 # AWS: get-auth-policy gives members in this order (seen)
 _MEMBERS = ("Version", "Id", "Statement")
 _STATEMENT_MEMBERS = (
@@ -133,6 +144,35 @@ class Policy(NamedTuple):
     def has_variables(self) -> bool:
         """Whether ``${…}`` in it is a policy variable."""
         return self.version != OLD_VERSION
+
+
+def check_auth(
+    auth_type: str, auth_policy: PolicyDocument | None, where: str
+) -> tuple[AuthType, str | None]:
+    """Take the auth type and auth policy of a service or service network.
+
+    Args:
+        auth_type: ``NONE`` or ``AWS_IAM``; where it was left out, it follows from
+            whether there is a policy.
+        auth_policy: the policy document; None for none.
+        where: whose they are, such as ``service `shop` ``.
+
+    Returns:
+        The type, and the document as text.
+
+    Raises:
+        ConfigurationError: an unknown type, or a document that is none.
+
+    AWS: vpc-lattice/latest/APIReference/API_CreateService
+    """
+    derived = "NONE" if auth_policy is None else "AWS_IAM"
+    chosen = given(auth_type) or DerivedText(derived)
+    if chosen not in _AUTH_TYPES:
+        raise unknown(f"auth type of {where}", chosen, _AUTH_TYPES)
+    text = None
+    if auth_policy is not None:
+        text = policy_text(auth_policy, f"auth policy of {where}")
+    return cast("AuthType", chosen), text
 
 
 def shown(values: Iterable[str]) -> str:

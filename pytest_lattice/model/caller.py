@@ -212,6 +212,11 @@ class Role(Value):
         return f"arn:aws:iam::{self.account}:role{self.path}{self.name}"
 
     @property
+    def id(self) -> str:
+        """What tells it from other sessions of the role: the session's ARN."""
+        return self.principal
+
+    @property
     def principal(self) -> str:
         """The ARN of the session, by which AWS names the caller."""
         return f"arn:aws:sts::{self.account}:assumed-role/{self.name}/{self.session}"
@@ -272,6 +277,11 @@ class User(Value):
     def arn(self) -> str:
         """The user's ARN."""
         return f"arn:aws:iam::{self.account}:user{self.path}{self.name}"
+
+    @property
+    def id(self) -> str:
+        """What tells it from other callers: its ARN."""
+        return self.arn
 
     @property
     def principal(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pytest_lattice.errors import ConfigurationError, advised, unknown
 from pytest_lattice.model.access_log import AccessLogSubscription
+from pytest_lattice.model.caller import Role, User
 from pytest_lattice.model.laws import check
 from pytest_lattice.model.names import (
     DEFAULT_ACCOUNT,
@@ -35,6 +36,8 @@ from pytest_lattice.model.target_group import DEFAULT_VPC, TargetGroup
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pytest_lattice.model.caller import Caller
+
 Resource: TypeAlias = (
     ServiceNetwork
     | Service
@@ -45,8 +48,12 @@ Resource: TypeAlias = (
     | ResourceShare
     | Organization
     | AccessLogSubscription
+    | Role
+    | User
 )
-_Named = TypeVar("_Named", bound=ServiceNetwork | Service | TargetGroup | Vpc)
+_Named = TypeVar(
+    "_Named", bound=ServiceNetwork | Service | TargetGroup | Vpc | Role | User
+)
 
 #: The service network that stands in where a test declares none.
 _DEFAULT_NETWORK = "default"
@@ -65,6 +72,7 @@ class Configuration:
     resource_shares: tuple[ResourceShare, ...] = ()
     organizations: tuple[Organization, ...] = ()
     access_log_subscriptions: tuple[AccessLogSubscription, ...] = ()
+    callers: tuple[Caller, ...] = ()
     # What was looked up before, since nothing here changes.
     _found: dict[tuple[str, ...], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -113,6 +121,10 @@ class Configuration:
     def target_group(self, name: str) -> TargetGroup:
         """Find a target group by name, id or ARN."""
         return _one("target group", self.target_groups, name)
+
+    def caller(self, name: str) -> Caller:
+        """Find a role or user by name, ARN or the ARN of its session."""
+        return _one("role or user", self.callers, name)
 
     def target_group_of(self, service: Service, name: str) -> TargetGroup:
         """Find a target group that a service can forward to."""
@@ -264,7 +276,7 @@ def _one(kind: str, values: tuple[_Named, ...], name: str) -> _Named:
     return found[0]
 
 
-def _same_owner(one: _Named, other: ServiceNetwork | Service) -> bool:
+def _same_owner(one: Service | TargetGroup, other: ServiceNetwork | Service) -> bool:
     return (one.account, one.region) == (other.account, other.region)
 
 
@@ -282,4 +294,6 @@ _FIELD_OF: dict[type, str] = {
     ResourceShare: "resource_shares",
     Organization: "organizations",
     AccessLogSubscription: "access_log_subscriptions",
+    Role: "callers",
+    User: "callers",
 }

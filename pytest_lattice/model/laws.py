@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_lattice.errors import ConfigurationError, advised
-from pytest_lattice.model.service import Forward
+from pytest_lattice.model.action import Forward
 from pytest_lattice.model.sharing import refusal
 from pytest_lattice.model.value import first_twice
 
@@ -50,6 +50,7 @@ def _names_are_unique(configuration: Configuration) -> None:
     for kind, names in (
         ("resource share", [each.name for each in configuration.resource_shares]),
         ("organization", [each.id for each in configuration.organizations]),
+        ("caller", [each.principal for each in configuration.callers]),
     ):
         if again := first_twice(names):
             raise ConfigurationError(f"{kind} `{again}` already exists")

@@ -1,4 +1,4 @@
-"""A service with its listeners, rules and actions, as AWS declares them.
+"""A service with its listeners and rules, as AWS declares them.
 
 Constructors are short where AWS is long, and check AWS's limits.  Nothing here
 knows which other resources exist, nor how a request is matched.
@@ -12,6 +12,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, TypeAlias, cast
 
 from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.model.action import Action, FixedResponse, check_action
+from pytest_lattice.model.auth_policy import AuthType, PolicyDocument, check_auth
 from pytest_lattice.model.names import (
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
@@ -46,13 +48,6 @@ _HEADER_MATCHES = 5
 _METHOD_LENGTH = 16
 # AWS: vpc-lattice/latest/APIReference/API_CreateRule
 _PRIORITIES = range(1, 2001)
-# AWS: vpc-lattice/latest/APIReference/API_WeightedTargetGroup, _ForwardAction
-_WEIGHTS = range(1000)
-_TARGET_GROUPS = 10
-# AWS: a weight left out is echoed as 100 (CLI example of create-listener)
-_ONLY_WEIGHT = 100
-# AWS: vpc-lattice/latest/ug/listener-rules: only 404 and 500 are supported
-_FIXED_STATUSES = (404, 500)
 # AWS: vpc-lattice/latest/APIReference/API_CreateListener
 _DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443, "TLS_PASSTHROUGH": 443}
 _PORTS = range(1, 65536)
@@ -62,122 +57,6 @@ _CUSTOM_DOMAIN = re.compile(
     r"(?=.{3,255}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class FixedResponse(Value):
-    """Answer without a target.
-
-    Args:
-        status_code: 404 or 500, the two that AWS supports.
-
-    Raises:
-        ConfigurationError: any other status.
-
-    AWS: vpc-lattice/latest/ug/listener-rules
-    """
-
-    status_code: int
-
-    def __post_init__(self) -> None:
-        """Hold the status to the two that AWS supports."""
-        if self.status_code not in _FIXED_STATUSES:
-            raise ConfigurationError(
-                f"fixed response `{self.status_code!r}` is neither 404 nor 500"
-            )
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class WeightedTargetGroup(Value):
-    """One share of a `Forward`.
-
-    Args:
-        target_group: the name, id or ARN of the target group.
-        weight: 0 to 999; the share is the weight over the sum of all weights.
-
-    AWS: vpc-lattice/latest/APIReference/API_WeightedTargetGroup
-    """
-
-    target_group: str
-    weight: int = _ONLY_WEIGHT
-
-    def __post_init__(self) -> None:
-        """Hold the weight to AWS's range."""
-        if not is_whole(self.weight, _WEIGHTS):
-            raise ConfigurationError(
-                f"weight `{self.weight!r}` of target group `{self.target_group}` "
-                "is not a whole number from 0 to 999"
-            )
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Forward(Value):
-    """Send the request to a target group, chosen by weight.
-
-    Args:
-        target_groups: a name (``Forward("instances")``), a mapping of names to
-            weights (``Forward({"instances": 20, "functions": 10})``) or a
-            sequence of `WeightedTargetGroup`.
-
-    Raises:
-        ConfigurationError: no group, more than ten, a group named twice, or a
-            weight that is not a whole number from 0 to 999.
-
-    AWS: vpc-lattice/latest/APIReference/API_ForwardAction
-    """
-
-    target_groups: tuple[WeightedTargetGroup, ...]
-
-    def __init__(
-        self,
-        target_groups: str | Mapping[str, int] | Sequence[WeightedTargetGroup],
-    ) -> None:
-        """Take the short spellings."""
-        groups: tuple[WeightedTargetGroup, ...]
-        if isinstance(target_groups, str):
-            groups = (WeightedTargetGroup(target_groups),)
-        elif isinstance(target_groups, Mapping):
-            groups = tuple(WeightedTargetGroup(*item) for item in target_groups.items())
-        elif isinstance(target_groups, Sequence):
-            groups = tuple(cast("Sequence[WeightedTargetGroup]", target_groups))
-        else:
-            raise ConfigurationError(
-                f"forward takes the names of target groups, not `{target_groups!r}`"
-            )
-        self._set(target_groups=groups)
-        self._check()
-
-    def _check(self) -> None:
-        for group in self.target_groups:
-            if not isinstance(group, WeightedTargetGroup):
-                # AWS: the weight is required with several groups
-                raise advised(
-                    f"forward to `{group}` has no weight",
-                    "write a mapping of target group names to weights",
-                )
-        names = [group.target_group for group in self.target_groups]
-        if not 1 <= len(names) <= _TARGET_GROUPS:
-            raise ConfigurationError(
-                f"forward names {len(names)} target groups, not 1 to {_TARGET_GROUPS}"
-            )
-        if twice := first_twice(names):
-            raise ConfigurationError(f"forward names target group `{twice}` twice")
-
-    @property
-    def weights(self) -> dict[str, int]:
-        """The weight by target group, as declared."""
-        return {group.target_group: group.weight for group in self.target_groups}
-
-    def __repr__(self) -> str:
-        """Print the shortest spelling."""
-        match self.target_groups:
-            case (WeightedTargetGroup(name, weight),) if weight == _ONLY_WEIGHT:
-                return f"Forward({name!r})"
-            case _:
-                return f"Forward({self.weights!r})"
-
-
-Action: TypeAlias = Forward | FixedResponse
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -274,7 +153,7 @@ class Rule(Value):
             headers=_header_matches(self.headers, f"rule `{name}`"),
             tags=read_only(self.tags),
         )
-        _check_action(self.action, f"rule `{name}`")
+        check_action(self.action, f"rule `{name}`")
         self._check_conditions()
 
     def _check_conditions(self) -> None:
@@ -315,13 +194,6 @@ def _header_matches(
     if isinstance(headers, Mapping):
         return tuple(HeaderMatch(name, exact=headers[name]) for name in headers)
     return listed(headers, where, "headers", HeaderMatch)
-
-
-def _check_action(action: object, where: str) -> None:
-    if not isinstance(action, (Forward, FixedResponse)):
-        raise ConfigurationError(
-            f"{where}: action `{action!r}` is neither a Forward nor a FixedResponse"
-        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -365,7 +237,7 @@ class Listener(Value):
         derived = f"{self.protocol.lower().replace('_', '-')}-{port}"
         name = given(self.name) or DerivedText(derived)
         check_name("listener", name)
-        _check_action(self.default, f"listener `{name}`")
+        check_action(self.default, f"listener `{name}`")
         rules = listed(self.rules, f"listener `{name}`", "rules", Rule)
         rules = tuple(sorted(rules, key=lambda rule: rule.priority))
         self._set(port=port, name=name, rules=rules, tags=read_only(self.tags))
@@ -403,6 +275,9 @@ class Service(Value):
     Args:
         name: 3 to 40 of a-z, 0-9 and hyphens, unique in account and Region.
         listeners: one for each port.
+        auth_type: ``AWS_IAM`` or ``NONE``, with which a policy is inactive; where it
+            is left out, ``AWS_IAM`` if there is an auth policy.
+        auth_policy: who may call it: a mapping, or the JSON text of one.
         custom_domain_name: a second name for clients, such as ``api.example.com``.
         certificate_arn: the ACM certificate for the custom domain name; without
             one, HTTPS to that name fails as it does on AWS.
@@ -420,6 +295,8 @@ class Service(Value):
     name: str
     _: KW_ONLY
     listeners: Sequence[Listener] = ()
+    auth_type: AuthType | Literal[""] = ""
+    auth_policy: PolicyDocument | None = None
     custom_domain_name: str | None = None
     certificate_arn: str | None = None
     idle_timeout_seconds: int = 60
@@ -433,7 +310,13 @@ class Service(Value):
         check_owner(self.account, self.region)
         where = f"service `{self.name}`"
         listeners = listed(self.listeners, where, "listeners", Listener)
-        self._set(listeners=listeners, tags=read_only(self.tags))
+        auth_type, policy = check_auth(self.auth_type, self.auth_policy, where)
+        self._set(
+            listeners=listeners,
+            auth_type=auth_type,
+            auth_policy=policy,
+            tags=read_only(self.tags),
+        )
         if not is_whole(self.idle_timeout_seconds, _IDLE_TIMEOUTS):
             raise ConfigurationError(
                 f"{where}: idle timeout `{self.idle_timeout_seconds!r}` "

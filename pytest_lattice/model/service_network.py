@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.model.auth_policy import check_auth
 from pytest_lattice.model.names import (
     ACCOUNT_ID,
     DEFAULT_ACCOUNT,
@@ -32,6 +33,8 @@ from pytest_lattice.model.value import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pytest_lattice.model.auth_policy import AuthType, PolicyDocument
 
 _VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
 _ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}")
@@ -112,6 +115,9 @@ class ServiceNetwork(Value):
         services: names, ids or ARNs of services to associate, by the owner of
             the network; `ServiceAssociation` says otherwise.
         vpcs: names or ids of VPCs to associate, by the owner of each VPC.
+        auth_type: ``AWS_IAM`` or ``NONE``, with which a policy is inactive; where it
+            is left out, ``AWS_IAM`` if there is an auth policy.
+        auth_policy: who may call its services: a mapping, or the JSON text of one.
         account: the 12-digit owner.
         region: the Region.
         tags: tags.
@@ -126,6 +132,8 @@ class ServiceNetwork(Value):
     _: KW_ONLY
     services: Sequence[str] = ()
     vpcs: Sequence[str] = ()
+    auth_type: AuthType | Literal[""] = ""
+    auth_policy: PolicyDocument | None = None
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -135,9 +143,12 @@ class ServiceNetwork(Value):
         check_name("service network", self.name)
         check_owner(self.account, self.region)
         where = f"service network `{self.name}`"
+        auth_type, policy = check_auth(self.auth_type, self.auth_policy, where)
         self._set(
             services=listed(self.services, where, "services"),
             vpcs=listed(self.vpcs, where, "vpcs"),
+            auth_type=auth_type,
+            auth_policy=policy,
             tags=read_only(self.tags),
         )
 

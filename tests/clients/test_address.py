@@ -9,9 +9,10 @@ import pytest
 
 from pytest_lattice.clients.address import base_url, place, request_to
 from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.model.action import FixedResponse
 from pytest_lattice.model.configuration import Configuration
 from pytest_lattice.model.message import LatticeRequest, Source
-from pytest_lattice.model.service import FixedResponse, Listener, Service
+from pytest_lattice.model.service import Listener, Service
 from pytest_lattice.model.service_network import ServiceNetwork, Vpc
 from pytest_lattice.routing.state import State, compile_state
 

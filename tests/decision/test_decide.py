@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from pytest_lattice.decision.decide import client_protocol
 from pytest_lattice.draws import Deck
+from pytest_lattice.model.action import FixedResponse, Forward
 from pytest_lattice.model.configuration import Resource
 from pytest_lattice.model.message import Headers, HttpVersion, LatticeRequest
 from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
-from pytest_lattice.model.service import FixedResponse, Forward, Listener, Rule, Service
+from pytest_lattice.model.service import Listener, Rule, Service
 from pytest_lattice.model.service_network import ServiceNetwork, Vpc
 from pytest_lattice.model.target_group import Target, TargetGroup, TargetStatus
 from tests.decision.scripted import Scripted, decided, decided_on

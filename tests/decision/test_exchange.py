@@ -8,9 +8,10 @@ import pytest
 from pytest_lattice.decision.decide import Decision, decide
 from pytest_lattice.decision.exchange import Exchange, failure_reason_of
 from pytest_lattice.model.access_log import KEYS
+from pytest_lattice.model.action import FixedResponse, Forward
 from pytest_lattice.model.configuration import Configuration, Resource
 from pytest_lattice.model.message import LatticeRequest, LatticeResponse
-from pytest_lattice.model.service import FixedResponse, Forward, Listener, Rule, Service
+from pytest_lattice.model.service import Listener, Rule, Service
 from pytest_lattice.model.service_network import ServiceNetwork, Vpc
 from pytest_lattice.model.target_group import Target, TargetGroup
 from tests.decision.scripted import Scripted

@@ -4,16 +4,10 @@ from textwrap import dedent
 
 import pytest
 
+from pytest_lattice.model.action import FixedResponse, Forward
 from pytest_lattice.model.configuration import Resource
 from pytest_lattice.model.message import LatticeRequest
-from pytest_lattice.model.service import (
-    FixedResponse,
-    Forward,
-    HeaderMatch,
-    Listener,
-    Rule,
-    Service,
-)
+from pytest_lattice.model.service import HeaderMatch, Listener, Rule, Service
 from pytest_lattice.model.service_network import ServiceNetwork, Vpc
 from pytest_lattice.model.target_group import Target, TargetGroup
 from tests.decision.scripted import Scripted, decided

@@ -9,17 +9,11 @@ from hypothesis import strategies as st
 
 from pytest_lattice.decision.decide import Decision, decide
 from pytest_lattice.decision.trace import Step, action_text, trace
+from pytest_lattice.model.action import Action, FixedResponse, Forward
 from pytest_lattice.model.configuration import Configuration
 from pytest_lattice.model.message import LatticeRequest
 from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
-from pytest_lattice.model.service import (
-    Action,
-    FixedResponse,
-    Forward,
-    Listener,
-    Rule,
-    Service,
-)
+from pytest_lattice.model.service import Listener, Rule, Service
 from pytest_lattice.model.service_network import ServiceNetwork, Vpc
 from pytest_lattice.model.target_group import Target, TargetGroup, TargetStatus
 from pytest_lattice.network import LatticeNetwork

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.model.access_log import AccessLogSubscription
+from pytest_lattice.model.action import FixedResponse, Forward
 from pytest_lattice.model.configuration import Configuration, Resource
-from pytest_lattice.model.service import FixedResponse, Forward, Listener, Service
+from pytest_lattice.model.service import Listener, Service
 from pytest_lattice.model.service_network import (
     Organization,
     ResourceShare,

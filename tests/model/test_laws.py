@@ -6,17 +6,14 @@ import pytest
 
 from pytest_lattice.model import laws
 from pytest_lattice.model.access_log import AccessLogSubscription
-from pytest_lattice.model.configuration import Configuration, Resource
-from pytest_lattice.model.service import (
+from pytest_lattice.model.action import (
     Action,
     FixedResponse,
     Forward,
-    Listener,
-    ListenerProtocol,
-    Rule,
-    Service,
     WeightedTargetGroup,
 )
+from pytest_lattice.model.configuration import Configuration, Resource
+from pytest_lattice.model.service import Listener, ListenerProtocol, Rule, Service
 from pytest_lattice.model.service_network import (
     Organization,
     ResourceShare,

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pytest_lattice.model.service import FixedResponse, HeaderMatch, Rule
+from pytest_lattice.model.action import FixedResponse
+from pytest_lattice.model.service import HeaderMatch, Rule
 from pytest_lattice.routing.match import (
     Mismatch,
     describe_condition,

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from pytest_lattice.model.action import FixedResponse, Forward
 from pytest_lattice.model.outcome import Unreachable, Unroutable
-from pytest_lattice.model.service import FixedResponse, Forward, Listener, Service
+from pytest_lattice.model.service import Listener, Service
 from pytest_lattice.model.service_network import (
     ResourceShare,
     ServiceAssociation,

@@ -9,14 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lattice.model.access_log import AccessLogSubscription
-from pytest_lattice.model.service import (
-    Action,
-    FixedResponse,
-    Forward,
-    Listener,
-    Rule,
-    Service,
-)
+from pytest_lattice.model.action import Action, FixedResponse, Forward
+from pytest_lattice.model.service import Listener, Rule, Service
 from pytest_lattice.model.service_network import (
     ResourceShare,
     ServiceAssociation,

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pytest_lattice.model.action import FixedResponse
 from pytest_lattice.model.message import LatticeRequest
-from pytest_lattice.model.service import FixedResponse, HeaderMatch, Rule
+from pytest_lattice.model.service import HeaderMatch, Rule
 from pytest_lattice.routing import table
 from pytest_lattice.routing.match import mismatch
 from pytest_lattice.routing.table import RuleTable

@@ -1,0 +1,66 @@
+"""The steps of authentication and authorization: who calls, and what each layer says.
+
+A layer that allows takes one line; of one that does not, every statement says what
+did not apply.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_lattice.decision.step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_lattice.auth.reasons import LayerResult, StatementResult
+    from pytest_lattice.decision.guard import Access
+
+#: How many statements of one layer are shown; those that came nearest are.
+_STATEMENTS_SHOWN = 8
+
+
+def access_steps(access: Access) -> Iterator[Step]:
+    """Yield the steps.
+
+    Args:
+        access: what authentication and authorization made of the request.
+    """
+    if access.failure is not None:
+        code = access.failure.code
+        yield Step("signature", passed=False, text=f"{code}: {access.failure.detail}")
+        return
+    identity = access.identity
+    if identity is None:
+        return
+    signed = "" if identity.is_anonymous else f" ({identity.principal})"
+    yield Step("caller", passed=True, text=f"{identity.label}{signed}")
+    for result in access.results:
+        allowed = result.verdict == "ALLOW"
+        yield Step(result.source.layer, passed=allowed, text=result.reason)
+        if not allowed:
+            yield from _statement_steps(result)
+
+
+def _statement_steps(result: LayerResult) -> Iterator[Step]:
+    several = len(result.source.policies) > 1
+    nearest = sorted(result.statements, key=lambda each: len(each.misses))
+    shown = nearest[:_STATEMENTS_SHOWN]
+    for each in result.statements:
+        if each in shown:
+            yield Step(
+                f"  {each.statement.effect}",
+                passed=each.applies,
+                text=_statement_text(each, several=several),
+            )
+    if hidden := len(nearest) - len(shown):
+        yield Step(
+            "  …",
+            passed=False,
+            text=f"{hidden} more statements do not apply; these came nearest",
+        )
+
+
+def _statement_text(result: StatementResult, *, several: bool) -> str:
+    where = f"{result.policy.name}: " if several else ""
+    return f"{where}{result.statement.label}: {result.reason}"
