@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_lattice.assertions.auth import assert_allowed, assert_denied
     from pytest_lattice.assertions.logs import assert_logged
     from pytest_lattice.assertions.routes import assert_routed
     from pytest_lattice.assertions.weights import assert_weights
+    from pytest_lattice.clients.signing import SigV4Auth
     from pytest_lattice.clock import Clock
     from pytest_lattice.decision.decide import Decision
     from pytest_lattice.decision.exchange import Exchange
@@ -16,13 +18,22 @@ if TYPE_CHECKING:
         ConfigurationError,
         LatticeAssertionError,
         LatticeError,
+        LatticeWarning,
         TargetError,
     )
     from pytest_lattice.logs.query import AccessLog
     from pytest_lattice.model.access_log import AccessLogEntry, AccessLogSubscription
     from pytest_lattice.model.action import FixedResponse, Forward, WeightedTargetGroup
+    from pytest_lattice.model.auth_settings import AuthSettings
+    from pytest_lattice.model.caller import Certificate, Credentials, Role, User
     from pytest_lattice.model.message import LatticeRequest, LatticeResponse
-    from pytest_lattice.model.outcome import Forwarded, Unreachable, Unroutable
+    from pytest_lattice.model.outcome import (
+        Admitted,
+        Denied,
+        Forwarded,
+        Unreachable,
+        Unroutable,
+    )
     from pytest_lattice.model.service import HeaderMatch, Listener, Rule, Service
     from pytest_lattice.model.service_network import (
         Organization,
@@ -46,12 +57,17 @@ __all__ = [
     "AccessLog",
     "AccessLogEntry",
     "AccessLogSubscription",
+    "Admitted",
     "AppTarget",
     "AsyncTargetReply",
+    "AuthSettings",
     "BlockingCallError",
+    "Certificate",
     "Clock",
     "ConfigurationError",
+    "Credentials",
     "Decision",
+    "Denied",
     "Exchange",
     "FixedResponse",
     "Forward",
@@ -64,13 +80,16 @@ __all__ = [
     "LatticeNetwork",
     "LatticeRequest",
     "LatticeResponse",
+    "LatticeWarning",
     "Listener",
     "Organization",
     "ResourceShare",
+    "Role",
     "Rule",
     "Service",
     "ServiceAssociation",
     "ServiceNetwork",
+    "SigV4Auth",
     "Target",
     "TargetError",
     "TargetGroup",
@@ -78,9 +97,12 @@ __all__ = [
     "TargetRequest",
     "Unreachable",
     "Unroutable",
+    "User",
     "Vpc",
     "VpcAssociation",
     "WeightedTargetGroup",
+    "assert_allowed",
+    "assert_denied",
     "assert_logged",
     "assert_routed",
     "assert_weights",
@@ -89,9 +111,11 @@ __all__ = [
 # The module of each public name, imported when the name is first used, so that
 # merely installing the package costs a test run nothing.
 _MODULES = {
+    "assertions.auth": ("assert_allowed", "assert_denied"),
     "assertions.logs": ("assert_logged",),
     "assertions.routes": ("assert_routed",),
     "assertions.weights": ("assert_weights",),
+    "clients.signing": ("SigV4Auth",),
     "clock": ("Clock",),
     "decision.decide": ("Decision",),
     "decision.exchange": ("Exchange",),
@@ -100,13 +124,22 @@ _MODULES = {
         "ConfigurationError",
         "LatticeAssertionError",
         "LatticeError",
+        "LatticeWarning",
         "TargetError",
     ),
     "logs.query": ("AccessLog",),
-    "model.action": ("FixedResponse", "Forward", "WeightedTargetGroup"),
     "model.access_log": ("AccessLogEntry", "AccessLogSubscription"),
+    "model.action": ("FixedResponse", "Forward", "WeightedTargetGroup"),
+    "model.auth_settings": ("AuthSettings",),
+    "model.caller": ("Certificate", "Credentials", "Role", "User"),
     "model.message": ("LatticeRequest", "LatticeResponse"),
-    "model.outcome": ("Forwarded", "Unreachable", "Unroutable"),
+    "model.outcome": (
+        "Admitted",
+        "Denied",
+        "Forwarded",
+        "Unreachable",
+        "Unroutable",
+    ),
     "model.service": ("HeaderMatch", "Listener", "Rule", "Service"),
     "model.service_network": (
         "Organization",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
-from pytest_lattice.errors import advised
+from pytest_lattice.errors import HIDE, advised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_lattice.targets.base import AppTarget
     from pytest_lattice.targets.lambda_event import LambdaSettings
     from pytest_lattice.targets.loop import AppLoop
+
+__tracebackhide__ = HIDE
 
 TargetKey: TypeAlias = tuple[str, str, int | None]
 # Those of `AppTarget`; looked for on the type, so that a mock is not taken for one.

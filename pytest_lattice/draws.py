@@ -9,8 +9,14 @@ from __future__ import annotations
 from itertools import count
 from random import Random
 from threading import Lock
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_lattice.routing.weights import Drawn, cards
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_lattice.routing.weights import Draw
 
 
 class _Turns:
@@ -114,3 +120,8 @@ class Dice(_Turns):
         """
         indexes = range(len(weights))
         return Drawn(self._random.choices(indexes, weights)[0], None)
+
+
+DrawKind: TypeAlias = Literal["deck", "random"]
+#: How each kind of draw is made from a seed.
+DRAWS: Mapping[str, Callable[[str], Draw]] = {"deck": Deck, "random": Dice}

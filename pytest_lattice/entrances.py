@@ -1,4 +1,7 @@
-"""How clients come into a network: where they live, and who they are."""
+"""How clients come into a network: where they live, and who they are.
+
+Each kind of client is prepared here; the libraries themselves are imported on use.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.clients.address import base_url
-from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.questions import FIRST_PORT, caller_of
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_lattice.model.caller import Caller
     from pytest_lattice.model.configuration import Configuration
     from pytest_lattice.questions import Questions
+
+__tracebackhide__ = HIDE
 
 _CLIENT_PORTS = 28_232
 

@@ -16,6 +16,7 @@ words in backticks; advice is a note on the error.  What a *network* refuses (40
 from __future__ import annotations
 
 from difflib import get_close_matches
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class LatticeWarning(UserWarning):
 
 class LatticeAssertionError(LatticeError, AssertionError):
     """A claim about the traffic or a decision does not hold."""
+
+
+#: As `__tracebackhide__` of a module it keeps our frames out of the traceback of what
+#: we raise, but not out of that of a mistake of our own.
+HIDE = methodcaller("errisinstance", LatticeError)
 
 
 def advised(message: str, advice: str) -> ConfigurationError:

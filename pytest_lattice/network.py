@@ -9,15 +9,16 @@ from __future__ import annotations
 import warnings
 from contextlib import ExitStack
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pytest_lattice.apps import Apps, TargetKey, target_key
 from pytest_lattice.clock import Clock
 from pytest_lattice.dataplane import DataPlane
 from pytest_lattice.decision.admission import Admission
-from pytest_lattice.draws import Deck, Dice
+from pytest_lattice.draws import DRAWS, DrawKind
 from pytest_lattice.entrances import Entrances
 from pytest_lattice.errors import (
+    HIDE,
     ConfigurationError,
     LatticeError,
     LatticeWarning,
@@ -27,7 +28,7 @@ from pytest_lattice.errors import (
 from pytest_lattice.logs.deliveries import Deliveries, delivered
 from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.model.configuration import Configuration, Resource
-from pytest_lattice.model.names import DEFAULT_ACCOUNT, digest
+from pytest_lattice.model.names import DEFAULT_ACCOUNT, request_id_prefix
 from pytest_lattice.model.target_group import TargetStatus
 from pytest_lattice.model.value import is_whole
 from pytest_lattice.questions import Questions
@@ -35,22 +36,22 @@ from pytest_lattice.routing.overview import overview
 from pytest_lattice.routing.state import State, compile_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import ModuleType
 
     import httpx
     from pluggy import HookRelay
 
+    from pytest_lattice.clients.base import Entrance
     from pytest_lattice.decision.decide import Decision
     from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.model.auth_settings import AuthSettings
     from pytest_lattice.model.caller import Caller, Role, User
     from pytest_lattice.model.service import Service
-    from pytest_lattice.routing.weights import Draw
     from pytest_lattice.targets.lambda_event import LambdaSettings
 
-DrawKind: TypeAlias = Literal["deck", "random"]
-_DRAWS: dict[str, Callable[[str], Draw]] = {"deck": Deck, "random": Dice}
+__tracebackhide__ = HIDE
+
 _STATUSES: tuple[str, ...] = get_args(TargetStatus)
 #: How many exchanges a network keeps, unless told otherwise.
 HISTORY = 50_000
@@ -95,10 +96,8 @@ class LatticeNetwork:
     ) -> None:
         """Start with nothing declared."""
         _check(seed, draw, history)
-        #: What draws and request ids derive from.
-        self.seed = seed
-        #: The kind of draw.
-        self.draw: DrawKind = draw
+        #: What draws and request ids derive from, and the kind of draw.
+        self.seed, self.draw = seed, draw
         #: The virtual clock.
         self.clock = Clock()
         # One change at a time; reentrant, since hooks may make one.
@@ -106,7 +105,7 @@ class LatticeNetwork:
         self._statuses: dict[TargetKey, TargetStatus] = {}
         self._deliveries = Deliveries()
         self._auth_settings, self._warned = auth_settings, set[str]()
-        self._questions = Questions(self.clock, _DRAWS[draw](seed))
+        self._questions = Questions(self.clock, DRAWS[draw](seed))
         self._hook = hook if hook is not None else _own_hooks(plugins)
         self._apps = Apps(
             clock=self.clock,
@@ -116,8 +115,8 @@ class LatticeNetwork:
         )
         self._plane = DataPlane(
             clock=self.clock,
-            draw=_DRAWS[draw](seed),
-            id_prefix=_id_prefix(seed),
+            draw=DRAWS[draw](seed),
+            id_prefix=request_id_prefix(seed),
             history=history,
             app_of=self._apps.of,
             record=self._record,
@@ -379,6 +378,11 @@ class LatticeNetwork:
         client: httpx.AsyncClient = chosen.AsyncClient(**settings)
         return client
 
+    @property
+    def entrance(self) -> Entrance:
+        """Where requests come in; for writers of clients of other libraries."""
+        return self._plane
+
     # ---- what happened ------------------------------------------------------
 
     @property
@@ -479,8 +483,8 @@ class LatticeNetwork:
 def _check(seed: str, draw: str, history: int) -> None:
     if not isinstance(seed, str):
         raise advised(f"seed `{seed!r}` is not text", f'write seed="{seed}"')
-    if draw not in list(_DRAWS):
-        raise unknown("draw", draw, _DRAWS)
+    if draw not in list(DRAWS):
+        raise unknown("draw", draw, DRAWS)
     if not is_whole(history, range(1, 2**31)):
         raise ConfigurationError(f"history `{history}` is not at least 1")
 
@@ -491,9 +495,3 @@ def _own_hooks(plugins: Sequence[object]) -> HookRelay | None:
     from pytest_lattice.hookspecs import own_hooks
 
     return own_hooks(plugins)
-
-
-def _id_prefix(seed: str) -> str:
-    """Begin request ids like a UUID; a counter fills the last part."""
-    text = digest("request", seed, length=20)
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:]}-"

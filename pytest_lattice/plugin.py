@@ -95,7 +95,7 @@ def _check(marker: pytest.Mark) -> None:
     for value in marker.args:
         raise advised(
             f"the marker lattice takes settings by name, not `{value!r}`",
-            f"name it, as in lattice({_SETTINGS[0]}={value!r})",
+            f"name it, as in lattice(draw={value!r})",
         )
     for name in marker.kwargs:
         if name not in _SETTINGS:

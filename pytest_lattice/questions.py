@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_lattice.clients.address import header_pairs, place, request_to
 from pytest_lattice.decision.decide import Decision, authorize, decide
-from pytest_lattice.errors import LatticeError, advised
+from pytest_lattice.errors import HIDE, LatticeError, advised
 from pytest_lattice.model.message import Source
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_lattice.model.message import LatticeRequest
     from pytest_lattice.routing.state import State
     from pytest_lattice.routing.weights import Draw
+
+__tracebackhide__ = HIDE
 
 #: How many different questions are remembered as requests.
 _ASKED = 1000

@@ -1225,7 +1225,7 @@ def test_memory_stays_flat() -> None:
         gc.collect()
         before = alive(Exchange)
         for _ in range(30_000):
-            network.handle(request, b"")
+            network.entrance.handle(request, b"")
         gc.collect()
 
         assert alive(Exchange) - before == 1000

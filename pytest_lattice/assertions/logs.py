@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from pytest_lattice.assertions.subject import HIDE, Subject, collect, exchange_of
+from pytest_lattice.assertions.subject import Subject, collect, exchange_of
 from pytest_lattice.decision.exchange import Exchange
-from pytest_lattice.errors import LatticeAssertionError, advised
+from pytest_lattice.errors import HIDE, LatticeAssertionError, advised
 from pytest_lattice.model.access_log import AccessLogEntry, check_fields
 
 if TYPE_CHECKING:

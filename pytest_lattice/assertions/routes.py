@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_lattice.assertions.subject import (
-    HIDE,
     Subject,
     find_target_group,
     joined,
@@ -19,13 +18,14 @@ from pytest_lattice.assertions.subject import (
     subjects,
 )
 from pytest_lattice.errors import (
+    HIDE,
     ConfigurationError,
     LatticeAssertionError,
     advised,
     unknown,
 )
+from pytest_lattice.model.action import FixedResponse
 from pytest_lattice.model.outcome import Forwarded, Unreachable
-from pytest_lattice.model.service import FixedResponse
 from pytest_lattice.routing.match import describe_rule, mismatch
 from pytest_lattice.routing.weights import share_text
 

@@ -16,18 +16,23 @@ from collections.abc import (
     Mapping,
 )
 from dataclasses import dataclass
-from operator import methodcaller
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_lattice.decision.decide import Decision
 from pytest_lattice.decision.exchange import EXTENSION, Exchange
 from pytest_lattice.errors import (
+    HIDE,
     ConfigurationError,
     LatticeAssertionError,
     LatticeError,
 )
-from pytest_lattice.model.outcome import Unreachable, Unroutable
-from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.model.action import FixedResponse
+from pytest_lattice.model.outcome import (
+    Admitted,
+    Denied,
+    Unreachable,
+    Unroutable,
+)
 from pytest_lattice.model.value import given
 
 if TYPE_CHECKING:
@@ -36,9 +41,6 @@ if TYPE_CHECKING:
 
 _Read = TypeVar("_Read")
 
-#: As `__tracebackhide__` of a module it keeps our frames out of a failure's traceback,
-#: but not out of that of a mistake of our own.
-HIDE = methodcaller("errisinstance", LatticeError)
 __tracebackhide__ = HIDE
 
 _REQUESTS = "a response of the network's client, an exchange, a decision, or several"
@@ -65,14 +67,16 @@ class Subject:
         outcome = self.decision.outcome
         if isinstance(outcome, FixedResponse):
             return outcome.status_code
-        return outcome.status if isinstance(outcome, Unroutable) else None
+        return outcome.status if isinstance(outcome, Denied | Unroutable) else None
 
     @property
     def reason(self) -> str:
         """Why the network ended the request; empty where it did not."""
         outcome = self.decision.outcome
-        if isinstance(outcome, Unroutable):
+        if isinstance(outcome, Denied | Unroutable):
             return outcome.reason
+        if isinstance(outcome, Admitted):
+            return "no rule was asked"
         if isinstance(outcome, Unreachable):
             return f"{outcome.error}: {outcome.reason}"
         return ""

@@ -21,7 +21,6 @@ from pytest_lattice.assertions.statistics import (
     needed_requests,
 )
 from pytest_lattice.assertions.subject import (
-    HIDE,
     Subject,
     find_target_group,
     joined,
@@ -31,9 +30,14 @@ from pytest_lattice.assertions.subject import (
     subjects,
 )
 from pytest_lattice.decision.decide import Decision
-from pytest_lattice.errors import ConfigurationError, LatticeAssertionError, advised
+from pytest_lattice.errors import (
+    HIDE,
+    ConfigurationError,
+    LatticeAssertionError,
+    advised,
+)
+from pytest_lattice.model.action import FixedResponse
 from pytest_lattice.model.outcome import Forwarded
-from pytest_lattice.model.service import FixedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,4 +1,7 @@
-"""Calls that differ from a given one in the value of one condition key."""
+"""Calls that differ from a given one in the value of one condition key.
+
+They are what a failing assertion tries out; no request is ever changed by them.
+"""
 
 from __future__ import annotations
 

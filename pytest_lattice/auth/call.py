@@ -1,4 +1,7 @@
-"""A call as policies see it: who wants to do what, with what, where."""
+"""A call as policies see it: who wants to do what, with what, where.
+
+It holds what condition keys read; how they read it is not known here.
+"""
 
 from __future__ import annotations
 

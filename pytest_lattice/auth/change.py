@@ -170,17 +170,11 @@ class _Finder:
         source, call = result.source, self._call
         if result.verdict == "EXPLICIT_DENY":
             labels = " and ".join(each.label for each in result.deciding)
-            return Change(
-                f"{labels} of the {source.kind} of {source.owner} did not deny",
-                None,
-                source,
-            )
-        if source.policies:
-            text = f"the {source.kind} of {source.owner} allowed"
-        else:
-            text = f"{source.owner} had a {source.kind} that allows"
-            text = text.replace(" a identity", " an identity")
-        return Change(f"{text} {call.action} on {call.resource}", None, source)
+            return Change(f"{labels} of the {source.name} did not deny", None, source)
+        there_is = "the" if source.policies else "there were an"
+        that = "" if source.policies else "that "
+        text = f"{there_is} {source.name} {that}allowed {call.action}"
+        return Change(f"{text} on {call.resource}", None, source)
 
     def _meets(self, row: Row) -> _Together:
         """Change the call so that a statement applies; nothing where none would do."""

@@ -44,6 +44,13 @@ PolicyKind: TypeAlias = Literal[
 ]
 
 
+#: What people call a policy that a 403 names by its level.
+_NAMES = {
+    "network-based policy": "auth policy",
+    "service-based policy": "auth policy",
+}
+
+
 class PolicySource(NamedTuple):
     """Where a layer's policies come from.
 
@@ -58,6 +65,11 @@ class PolicySource(NamedTuple):
     kind: PolicyKind
     owner: str
     policies: tuple[Policy, ...]
+
+    @property
+    def name(self) -> str:
+        """How a person calls it, such as ``auth policy of service `shop` ``."""
+        return f"{_NAMES.get(self.kind, self.kind)} of {self.owner}"
 
 
 class Layer(NamedTuple):

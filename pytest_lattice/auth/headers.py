@@ -1,5 +1,6 @@
 """The headers that tell a target who calls.
 
+A target behind Lattice knows its caller by these and by nothing else.
 AWS: vpc-lattice/latest/ug/http-targets
 """
 

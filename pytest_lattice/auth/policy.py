@@ -19,7 +19,7 @@ from pytest_lattice.auth.keys import NAMES, find_key
 from pytest_lattice.auth.principal import TYPES, complaint
 from pytest_lattice.auth.template import read_template, variables_in
 from pytest_lattice.auth.wildcard import glob, parts_of
-from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.model.auth_policy import (
     OLD_VERSION,
     Condition,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pytest_lattice.model.auth_policy import Quantifier
+
+__tracebackhide__ = HIDE
 
 #: Whether a policy says whom it is about, or is attached to whom it is about.
 Kind = Literal["auth", "identity"]

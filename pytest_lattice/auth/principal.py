@@ -1,5 +1,6 @@
 """Whom a statement names: the forms of a principal, and who is meant by them.
 
+What would silently name nobody is complained of, in words for the user.
 AWS: IAM/latest/UserGuide/reference_policies_elements_principal
 """
 

@@ -90,12 +90,12 @@ class LayerResult(NamedTuple):
         """The verdict in words."""
         source, names = self.source, ", ".join(each.label for each in self.deciding)
         if self.verdict == "ALLOW":
-            return f"{source.kind} of {source.owner} allows: {names}"
+            return f"{source.name} allows: {names}"
         if self.verdict == "EXPLICIT_DENY":
-            return f"{source.kind} of {source.owner} denies: {names}"
+            return f"{source.name} denies: {names}"
         if not source.policies:
-            return f"{source.owner} has no {source.kind}, so nothing allows"
-        return f"no statement of the {source.kind} of {source.owner} allows"
+            return f"there is no {source.name}, so nothing allows"
+        return f"no statement of the {source.name} allows"
 
 
 def explain_layer(

@@ -109,7 +109,7 @@ def _general(parts: tuple[Part, ...]) -> Test:
     *middle, last = rest
     least = first[1] + last[1]
 
-    def matches(text: str) -> bool:
+    def fits(text: str) -> bool:
         end = len(text) - last[1]
         if len(text) < least or not _stands_at(first, text, 0):
             return False
@@ -124,7 +124,7 @@ def _general(parts: tuple[Part, ...]) -> Test:
             position += run[1]
         return True
 
-    return matches
+    return fits
 
 
 def _runs(parts: tuple[Part, ...]) -> list[_Run]:

@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.message import LatticeRequest
 from pytest_lattice.routing.state import address_in
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_lattice.model.message import Source
     from pytest_lattice.model.service import Service
     from pytest_lattice.routing.state import State
+
+__tracebackhide__ = HIDE
 
 # What a client leaves as it is in a path; other characters travel percent-encoded.
 _PATH_SAFE = "!$%&'()*+,-./:;=@[\\]^_|~"

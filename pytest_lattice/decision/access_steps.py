@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 _STATEMENTS_SHOWN = 8
 
 
-def access_steps(access: Access) -> Iterator[Step]:
+def access_steps(access: Access, *, every_statement: bool = False) -> Iterator[Step]:
     """Yield the steps.
 
     Args:
         access: what authentication and authorization made of the request.
+        every_statement: whether to show those of a layer that allows too.
     """
     if access.failure is not None:
         code = access.failure.code
@@ -38,7 +39,7 @@ def access_steps(access: Access) -> Iterator[Step]:
     for result in access.results:
         allowed = result.verdict == "ALLOW"
         yield Step(result.source.layer, passed=allowed, text=result.reason)
-        if not allowed:
+        if every_statement or not allowed:
             yield from _statement_steps(result)
 
 

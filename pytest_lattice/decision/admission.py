@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_lattice.errors import HIDE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     #: Says what authentication and authorization make of a request that came to a
     #: listener at a time; None where nobody had to be asked.
     Admit: TypeAlias = Callable[[LatticeRequest, Way, int], Access | None]
+
+__tracebackhide__ = HIDE
 
 
 class Admission:

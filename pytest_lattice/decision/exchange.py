@@ -78,9 +78,14 @@ class Exchange(NamedTuple):
             return None
         return _entry(self)
 
-    def explain(self) -> str:
-        """Write the decision and what came of it as text."""
-        lines = [self.decision.explain(), f"  => {self.response.status}"]
+    def explain(self, decided: str | None = None) -> str:
+        """Write the decision and what came of it as text.
+
+        Args:
+            decided: the decision's text; None for its own explanation.
+        """
+        decided = self.decision.explain() if decided is None else decided
+        lines = [decided, f"  => {self.response.status}"]
         if self.failure_reason:
             lines[-1] += f" {self.failure_reason}"
         if self.detail:

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 _RULES_SHOWN = 8
 
 
-def explain(decision: Decision) -> str:
+def explain(decision: Decision, *, every_statement: bool = False) -> str:
     """Write a decision as text: the request, then each step on a line.
 
     Args:
         decision: the decision.
+        every_statement: whether the statements of policies that allow are shown too.
 
     Returns:
         Lines without a final line break.
@@ -33,7 +34,8 @@ def explain(decision: Decision) -> str:
     lines = [
         f"{request.method} {request.url} from {request.source.address} in {origin}"
     ]
-    steps = _shortened(trace(decision), request.path)
+    traced = trace(decision, every_statement=every_statement)
+    steps = _shortened(traced, request.path)
     width = max(len(step.name) for step in steps)
     for step in steps:
         verdict = "yes" if step.passed else "no"

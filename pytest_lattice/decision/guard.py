@@ -23,6 +23,7 @@ from pytest_lattice.auth.policy import read_policy
 from pytest_lattice.auth.reasons import explain_layer
 from pytest_lattice.auth.sigv4 import Failure
 from pytest_lattice.decision.admission import may_be_signed
+from pytest_lattice.errors import HIDE
 from pytest_lattice.model.auth_settings import AuthSettings
 from pytest_lattice.model.caller import Role
 from pytest_lattice.model.outcome import Denied
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from pytest_lattice.model.service_network import ServiceNetwork
     from pytest_lattice.routing.resolve import Way
     from pytest_lattice.routing.state import ServiceState
+
+__tracebackhide__ = HIDE
 
 # AWS: an HTTP 403 of Lattice's begins with this
 _DENIED = "AccessDeniedException"
@@ -89,6 +92,19 @@ class Access(NamedTuple):
         return tuple(
             explain_layer(layer.source, self.call, any_value=any_value)
             for layer in self.layers
+        )
+
+    @property
+    def smallest_change(self) -> str:
+        """What would flip the verdict, in one line; empty if nothing tried does."""
+        from pytest_lattice.auth.change import smallest_change
+
+        if self.call is None:
+            return ""
+        return smallest_change(
+            [layer.source for layer in self.layers],
+            self.call,
+            any_value=self.guard.settings.multivalued == "any",
         )
 
 
@@ -344,11 +360,11 @@ class Guard:
 def _denied(denial: Denial, call: Call) -> Denied:
     source, statement = denial.source, denial.statement
     if statement is not None:
-        reason = f"{statement.label} of the {source.kind} of {source.owner} denies"
+        reason = f"{statement.label} of the {source.name} denies"
     elif source.policies:
-        reason = f"no statement of the {source.kind} of {source.owner} allows"
+        reason = f"no statement of the {source.name} allows"
     else:
-        reason = f"{source.owner} has no {source.kind}"
+        reason = f"there is no {source.name}"
     return Denied(
         source.layer,
         reason,

@@ -1,4 +1,7 @@
-"""One step of a decision, as a value."""
+"""One step of a decision, as a value.
+
+What computes steps and what writes them as text meet here.
+"""
 
 from __future__ import annotations
 

@@ -33,19 +33,20 @@ if TYPE_CHECKING:
     from pytest_lattice.routing.state import RuleState
 
 
-def trace(decision: Decision) -> tuple[Step, ...]:
+def trace(decision: Decision, *, every_statement: bool = False) -> tuple[Step, ...]:
     """Compute the steps of a decision.
 
     Args:
         decision: what `decide` returned.
+        every_statement: whether the statements of policies that allow are steps too.
 
     Returns:
         The steps in their order; the last one says what came of the request.
     """
-    return tuple(_steps(decision))
+    return tuple(_steps(decision, every_statement=every_statement))
 
 
-def _steps(decision: Decision) -> Iterator[Step]:
+def _steps(decision: Decision, *, every_statement: bool) -> Iterator[Step]:
     way, outcome = decision.way, decision.outcome
     if way.vpc is None or way.network is None:
         yield Step("VPC", passed=False, text=_reason(decision))
@@ -73,7 +74,7 @@ def _steps(decision: Decision) -> Iterator[Step]:
         yield Step("limits", passed=False, text=_reason(decision))
         return
     if decision.access is not None:
-        yield from access_steps(decision.access)
+        yield from access_steps(decision.access, every_statement=every_statement)
     if isinstance(outcome, Denied | Admitted):
         return
     yield from _rule_steps(decision)

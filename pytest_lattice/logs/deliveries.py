@@ -1,5 +1,6 @@
 """Which exchanges a subscription gets, and their delivery to files.
 
+One entry goes to each destination of its service and of its service network.
 AWS: vpc-lattice/latest/ug/monitoring-access-logs
 """
 

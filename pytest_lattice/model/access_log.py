@@ -12,11 +12,13 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_lattice.errors import ConfigurationError, unknown
+from pytest_lattice.errors import HIDE, ConfigurationError, unknown
 from pytest_lattice.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+__tracebackhide__ = HIDE
 
 # A generated DNS name is shown as the service's name.
 _GENERATED = re.compile(r"^(.+)-[0-9a-f]{17}\.[0-9a-z]+\.vpc-lattice-svcs\.[^:]+")

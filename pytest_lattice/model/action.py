@@ -1,4 +1,7 @@
-"""What a rule does with a request: forward it by weight, or answer by itself."""
+"""What a rule does with a request: forward it by weight, or answer by itself.
+
+Which target groups exist is not known here.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.value import Value, first_twice, is_whole
+
+__tracebackhide__ = HIDE
 
 # AWS: vpc-lattice/latest/APIReference/API_WeightedTargetGroup, _ForwardAction
 _WEIGHTS = range(1000)

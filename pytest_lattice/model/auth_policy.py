@@ -19,11 +19,13 @@ from typing import (
     cast,
 )
 
-from pytest_lattice.errors import ConfigurationError, advised, unknown
+from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
 from pytest_lattice.model.value import DerivedText, given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+__tracebackhide__ = HIDE
 
 AuthType: TypeAlias = Literal["NONE", "AWS_IAM"]
 Effect: TypeAlias = Literal["Allow", "Deny"]

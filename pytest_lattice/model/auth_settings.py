@@ -1,12 +1,17 @@
-"""What to choose about authentication and authorization where AWS is silent."""
+"""What to choose about authentication and authorization where AWS is silent.
+
+The defaults are the choices that docs/fidelity.md gives reasons for.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from pytest_lattice.errors import ConfigurationError, unknown
+from pytest_lattice.errors import HIDE, ConfigurationError, unknown
 from pytest_lattice.model.value import Value, is_whole
+
+__tracebackhide__ = HIDE
 
 PathEncoding = Literal["either", "double", "single"]
 _CHOICES = {

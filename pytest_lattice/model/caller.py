@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, check_account
 from pytest_lattice.model.value import Value, check_text, listed, read_only
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pytest_lattice.model.auth_policy import PolicyDocument
+
+__tracebackhide__ = HIDE
 
 # AWS: IAM/latest/UserGuide/reference_iam-quotas
 _NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)

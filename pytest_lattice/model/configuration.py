@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_lattice.errors import ConfigurationError, advised, unknown
+from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
 from pytest_lattice.model.access_log import AccessLogSubscription
 from pytest_lattice.model.caller import Role, User
 from pytest_lattice.model.laws import check
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_lattice.model.caller import Caller
+
+__tracebackhide__ = HIDE
 
 Resource: TypeAlias = (
     ServiceNetwork

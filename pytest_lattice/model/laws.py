@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.action import Forward
 from pytest_lattice.model.sharing import refusal
 from pytest_lattice.model.value import first_twice
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pytest_lattice.model.service import Listener, Service
     from pytest_lattice.model.service_network import ServiceNetwork
     from pytest_lattice.model.target_group import TargetGroup
+
+__tracebackhide__ = HIDE
 
 
 def check(configuration: Configuration) -> None:

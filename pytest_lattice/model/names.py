@@ -11,7 +11,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
+
+__tracebackhide__ = HIDE
 
 #: The account that owns what does not say otherwise; AWS's own example account.
 DEFAULT_ACCOUNT = "123456789012"
@@ -122,3 +124,9 @@ def service_dns_name(name: str, service_id: str, region: str) -> str:
     """
     label = f"{name}-{service_id.removeprefix('svc-')}"
     return f"{label}.{_PARTITION_ID}.vpc-lattice-svcs.{region}.{_DNS_SUFFIX}"
+
+
+def request_id_prefix(seed: str) -> str:
+    """Begin request ids like a UUID; a counter fills the last part."""
+    text = digest("request", seed, length=20)
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:]}-"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.value import check_text
+
+__tracebackhide__ = HIDE
 
 # AWS: vpc-lattice/latest/APIReference/API_PathMatchType, API_HealthCheckConfig
 _PATH = re.compile(r"/[a-zA-Z0-9@:%_+.~#?&/=-]*")

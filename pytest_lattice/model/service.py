@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, TypeAlias, cast
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.action import Action, FixedResponse, check_action
 from pytest_lattice.model.auth_policy import AuthType, PolicyDocument, check_auth
 from pytest_lattice.model.names import (
@@ -36,6 +36,8 @@ from pytest_lattice.model.value import (
     listed,
     read_only,
 )
+
+__tracebackhide__ = HIDE
 
 ListenerProtocol: TypeAlias = Literal["HTTP", "HTTPS", "TLS_PASSTHROUGH"]
 

@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Literal, cast
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.auth_policy import check_auth
 from pytest_lattice.model.names import (
     ACCOUNT_ID,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_lattice.model.auth_policy import AuthType, PolicyDocument
+
+__tracebackhide__ = HIDE
 
 _VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
 _ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}")

@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from ipaddress import ip_address
 from typing import Literal, TypeAlias, cast, get_args
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.names import (
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
@@ -32,6 +32,8 @@ from pytest_lattice.model.value import (
     is_whole,
     read_only,
 )
+
+__tracebackhide__ = HIDE
 
 TargetGroupType: TypeAlias = Literal["INSTANCE", "IP", "LAMBDA", "ALB"]
 TargetStatus: TypeAlias = Literal[

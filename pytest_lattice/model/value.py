@@ -11,10 +11,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 
 if TYPE_CHECKING:
     from dataclasses import Field
+
+__tracebackhide__ = HIDE
 
 _Given = TypeVar("_Given")
 _Item = TypeVar("_Item")

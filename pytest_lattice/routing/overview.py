@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_lattice.model.service import FixedResponse
+from pytest_lattice.model.action import FixedResponse
 from pytest_lattice.routing.match import describe_rule
 
 if TYPE_CHECKING:

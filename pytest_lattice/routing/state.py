@@ -11,9 +11,11 @@ from functools import cache, lru_cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from pytest_lattice.errors import HIDE
+from pytest_lattice.model.action import FixedResponse
 from pytest_lattice.model.names import digest
 from pytest_lattice.model.outcome import Forwarded
-from pytest_lattice.model.service import FixedResponse, rule_arn
+from pytest_lattice.model.service import rule_arn
 from pytest_lattice.routing.health import usable
 from pytest_lattice.routing.table import RuleTable
 
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from pytest_lattice.model.action import Action
     from pytest_lattice.model.configuration import Configuration
-    from pytest_lattice.model.service import Action, Listener, Rule, Service
+    from pytest_lattice.model.service import Listener, Rule, Service
     from pytest_lattice.model.service_network import ServiceNetwork, Vpc
     from pytest_lattice.model.target_group import Target, TargetGroup, TargetStatus
     from pytest_lattice.routing.resolve import Way
+
+__tracebackhide__ = HIDE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.errors import HIDE, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_lattice.targets.base import AppTarget
     from pytest_lattice.targets.lambda_event import LambdaSettings
     from pytest_lattice.targets.loop import AppLoop
+
+__tracebackhide__ = HIDE
 
 Kind: TypeAlias = Literal["asgi", "wsgi", "function", "echo", "url"]
 

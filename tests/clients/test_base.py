@@ -42,22 +42,22 @@ def test_network_is_an_entrance(
     network: LatticeNetwork, request_: LatticeRequest
 ) -> None:
     """A client of any library can be put before a network."""
-    assert Telnet(network).say(request_) == "404 Not Found"
+    assert Telnet(network.entrance).say(request_) == "404 Not Found"
 
 
 def test_entrance_knows_short_names(
     network: LatticeNetwork, request_: LatticeRequest
 ) -> None:
     """A client asks the entrance what a short name means."""
-    assert network.full_name("gone") == request_.server_name
+    assert network.entrance.full_name("gone") == request_.server_name
 
 
 def test_replies_of_both_kinds_are_alike(
     network: LatticeNetwork, request_: LatticeRequest
 ) -> None:
     """A blocking and an awaited reply carry decision, exchange and body."""
-    blocking = network.handle(request_, b"")
-    awaited = asyncio.run(network.ahandle(request_, b""))
+    blocking = network.entrance.handle(request_, b"")
+    awaited = asyncio.run(network.entrance.ahandle(request_, b""))
 
     assert isinstance(blocking, Reply)
     assert isinstance(awaited, AsyncReply)
@@ -71,7 +71,7 @@ def test_reply_is_a_value(
     network: LatticeNetwork, request_: LatticeRequest, kind: type[Reply | AsyncReply]
 ) -> None:
     """A reply does not change in the hands of a client."""
-    decision = network.handle(request_, b"").decision
+    decision = network.entrance.handle(request_, b"").decision
     reply = kind(decision, None, b"")
 
     with pytest.raises(AttributeError):

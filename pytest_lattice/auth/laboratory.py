@@ -1,0 +1,333 @@
+"""The signature laboratory: which mistake reproduces a signature that was refused.
+
+The client's canonical request is rebuilt from its request under each known mistake,
+alone and in pairs, until the signature fits.  What it shows holds no secret.
+AWS: IAM/latest/UserGuide/reference_sigv-troubleshooting
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import chain, combinations, islice, zip_longest
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from pytest_lattice.auth.authenticate import MISMATCH, proves
+from pytest_lattice.auth.canonical import (
+    UNSIGNED,
+    canonical_path,
+    canonical_query,
+    canonical_request,
+    gather,
+    header_lines,
+    read_time,
+)
+from pytest_lattice.auth.mistakes import EMPTY, View, mistakes_of
+from pytest_lattice.auth.sigv4 import (
+    DATE,
+    PAYLOAD,
+    SERVICE,
+    TERMINATOR,
+    TOKEN,
+    Claim,
+    Failure,
+    claim_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_lattice.auth.authenticate import Known
+    from pytest_lattice.auth.mistakes import Mistake
+    from pytest_lattice.model.auth_settings import AuthSettings
+    from pytest_lattice.model.caller import Credentials
+    from pytest_lattice.model.message import LatticeRequest
+
+_HIDDEN = "<session token>"
+_SECRET = "<secret>"  # noqa: S105  # what stands for one
+_TOKEN_PARAMETER = re.compile(r"(X-Amz-Security-Token=)[^&\n]*")
+_TOKEN_LINE = re.compile(rf"^({TOKEN}:).*$", re.MULTILINE)
+# Beyond these lengths of a request the search gives up pairs, then everything.
+_MOST_FOR_PAIRS = 8_192
+_MOST = 131_072
+# An elliptic curve takes fifty times as long as a hash.
+_MOST_PAIRS = {True: 3_000, False: 150}
+_WIDTH = 72
+_LONGEST_TEXT = 4
+
+
+class Diagnosis(NamedTuple):
+    """Why a signature was refused.
+
+    Args:
+        failure: what the request was answered with.
+        mistake: the mistake that reproduces the signature, in one line; empty where
+            none of the known ones does.
+        advice: how to put it right.
+        client: what the client must have signed; None where nobody can tell.
+        server: what was computed here.
+    """
+
+    failure: Failure
+    mistake: str
+    advice: str
+    client: str | None
+    server: str
+
+    def text(self) -> str:
+        """Return it for a person, with both sides line by line."""
+        failure = self.failure
+        lines = [
+            f"{failure.code}: {failure.message}",
+            failure.detail,
+            f"mistake: {self.mistake or 'none of the known ones'}",
+            f"advice: {self.advice}",
+            "",
+            *_side_by_side(self.client, self.server),
+        ]
+        return "\n".join(lines)
+
+
+def diagnose(
+    request: LatticeRequest,
+    known: Mapping[str, Known],
+    failure: Failure,
+    *,
+    region: str,
+    now: int,
+    settings: AuthSettings,
+    hosts: Sequence[str] = (),
+) -> Diagnosis:
+    """Find the mistake behind a signature that was refused.
+
+    Args:
+        request: as it arrived.
+        known: callers by access key id.
+        failure: from `authenticate`.
+        region: of the service.
+        now: the network's time, in microseconds since 1970.
+        settings: as for `authenticate`.
+        hosts: other DNS names that the client may have signed for.
+    """
+    values = gather(request)
+    claim = claim_of(request, values)
+    encoding = "single" if settings.path_encoding == "single" else "double"
+    server = _server_view(request, values, claim, region=region, encoding=encoding)
+    if not isinstance(claim, Claim) or claim.access_key_id not in known:
+        found, client = None, None
+    else:
+        client = _client_view(claim, server)
+        found = _search(
+            claim,
+            known[claim.access_key_id].credentials,
+            client,
+            mistakes_of(request, client, region=region, now=now, hosts=hosts),
+        )
+    mistake, advice = _words(failure, found)
+    return _redacted(
+        Diagnosis(
+            failure,
+            mistake,
+            advice,
+            None if found is None else written(found[1]),
+            written(server),
+        ),
+        known,
+    )
+
+
+# ---- the two views ----------------------------------------------------------
+
+
+def _server_view(
+    request: LatticeRequest,
+    values: dict[str, str],
+    claim: Claim | Failure | None,
+    *,
+    region: str,
+    encoding: str,
+) -> View:
+    signed: tuple[str, ...]
+    if isinstance(claim, Claim):
+        moment = read_time(claim.timestamp)
+        signed, date = claim.signed_headers, claim.date
+        timestamp = moment.text if moment else claim.timestamp
+        regional = claim.region is not None
+        algorithm = claim.algorithm
+    else:
+        signed = tuple(sorted({"host", *(n for n in values if n[:6] == "x-amz-")}))
+        timestamp, regional, algorithm = values.get(DATE, ""), True, ""
+        date = timestamp[:8]
+    return View(
+        request.method,
+        canonical_path(request.path, encoding),
+        canonical_query(request.query),
+        {":authority": values["host"], **values},
+        signed,
+        UNSIGNED,
+        algorithm,
+        timestamp,
+        date,
+        region if regional else None,
+        SERVICE,
+        TERMINATOR,
+    )
+
+
+def _client_view(claim: Claim, server: View) -> View:
+    """Return what the client signed if it did as it says."""
+    return server._replace(
+        payload=server.values.get(PAYLOAD, EMPTY),
+        date=claim.date,
+        region=claim.region,
+        service=claim.service,
+        terminator=claim.terminator,
+    )
+
+
+def written(view: View) -> str:
+    """Write the string to sign without its hash, and the canonical request.
+
+    Args:
+        view: what one side computes.
+    """
+    return f"{view.algorithm}\n{view.timestamp}\n{view.scope}\n{_canonical(view)}"
+
+
+def _canonical(view: View) -> str:
+    values = view.values
+    present = {name: values.get(name, "") for name in view.signed}
+    return canonical_request(
+        view.method,
+        view.path,
+        view.query,
+        lines=header_lines(view.signed, present),
+        names=";".join(view.signed),
+        payload=view.payload,
+    )
+
+
+# ---- the search -------------------------------------------------------------
+
+
+def _search(
+    claim: Claim,
+    credentials: Credentials,
+    client: View,
+    mistakes: Sequence[Mistake],
+) -> tuple[tuple[Mistake, ...], View] | None:
+    """Return the mistakes that reproduce a signature; no mistakes if it is right."""
+    size = len(_canonical(client))
+    if size > _MOST:
+        return None
+    tried: Iterable[tuple[Mistake, ...]] = [(), *((each,) for each in mistakes)]
+    if size <= _MOST_FOR_PAIRS:
+        pairs = (
+            (first, second)
+            for first, second in combinations(mistakes, 2)
+            if first.kind != second.kind
+        )
+        tried = chain(tried, islice(pairs, _MOST_PAIRS[claim.region is not None]))
+    for several in tried:
+        view = client
+        for each in several:
+            view = each.change(view)
+        if several and view == client:
+            continue
+        told = claim._replace(date=view.date, region=view.region, service=view.service)
+        if proves(told, credentials, view.timestamp, _canonical(view)):
+            return several, view
+    return None
+
+
+def _words(
+    failure: Failure, found: tuple[tuple[Mistake, ...], View] | None
+) -> tuple[str, str]:
+    """Name the mistake and how to put it right."""
+    mismatch = failure.message == MISMATCH
+    if found is None:
+        if not mismatch:
+            return failure.detail, _advice(failure)
+        return "", (
+            "another secret access key signed, or something that is not seen here "
+            "changed after signing; tried were the payload's hash, host and other "
+            "headers, path, query, method, time, service, region, path encoding and "
+            "the session token, alone and in pairs"
+        )
+    mistakes, _ = found
+    names = " and ".join(each.name for each in mistakes)
+    if mismatch and mistakes:
+        return names, "; ".join(each.advice for each in mistakes)
+    if mismatch:
+        return "none: the signature fits", "nothing is to be put right"
+    also = f"; beside that, {names}" if names else "; beside that the signature fits"
+    return failure.detail + also, _advice(failure)
+
+
+def _advice(failure: Failure) -> str:
+    text = f"{failure.code} {failure.message}"
+    for part, advice in _ADVICE:
+        if part in text:
+            return advice
+    return "look at the lines marked below"
+
+
+_ADVICE = (
+    ("Signed payloads", f"send and sign {PAYLOAD}: {UNSIGNED}"),
+    (PAYLOAD, f"send and sign {PAYLOAD}: {UNSIGNED}"),
+    ("correct service", f"sign for the service name {SERVICE}"),
+    ("valid Region", "sign for the region of the service, or with SigV4A for several"),
+    ("Signature expired", "sign each request when it is sent, by the network's clock"),
+    ("not yet current", "sign by the network's clock"),
+    ("ExpiredToken", "take credentials whose session has not ended"),
+    ("UnrecognizedClient", "sign with the credentials of a declared role or user"),
+    ("SignedHeader", "send every header that is signed, and sign host"),
+)
+
+
+# ---- what is shown ----------------------------------------------------------
+
+
+def _side_by_side(client: str | None, server: str) -> list[str]:
+    if client is None:
+        return ["network computed", *server.split("\n")]
+    left, right = client.split("\n"), server.split("\n")
+    width = min(_WIDTH, max(len(line) for line in [*left, "client signed"]))
+    lines = [f"  {'client signed':<{width}} | network computed"]
+    for ours, theirs in zip_longest(left, right, fillvalue=""):
+        mark = " " if ours == theirs else "!"
+        lines.append(f"{mark} {ours:<{width}} | {theirs}")
+    return lines
+
+
+def _redacted(diagnosis: Diagnosis, known: Mapping[str, Known]) -> Diagnosis:
+    """Take out every token, and whatever of a declared caller is secret."""
+    hidden: dict[str, str] = {}
+    for each in known.values():
+        credentials = each.credentials
+        for secret, shown in (
+            (credentials.secret_access_key, _SECRET),
+            (credentials.session_token or "", _HIDDEN),
+        ):
+            for form in (secret, quote(secret, safe="-_.~"), quote(secret)):
+                if len(form) >= _LONGEST_TEXT:
+                    hidden[form] = shown
+    pattern = re.compile(
+        "|".join(re.escape(form) for form in sorted(hidden, key=len, reverse=True))
+        or r"(?!)"
+    )
+
+    def clean(text: str) -> str:
+        text = _TOKEN_LINE.sub(rf"\1{_HIDDEN}", text)
+        text = _TOKEN_PARAMETER.sub(rf"\1{_HIDDEN}", text)
+        return pattern.sub(lambda match: hidden[match[0]], text)
+
+    failure = Failure(*(clean(each) for each in diagnosis.failure))
+    client = None if diagnosis.client is None else clean(diagnosis.client)
+    return Diagnosis(
+        failure,
+        clean(diagnosis.mistake),
+        clean(diagnosis.advice),
+        client,
+        clean(diagnosis.server),
+    )

@@ -1,0 +1,161 @@
+"""SigV4 and SigV4A as `auth=` of an httpx or httpx2 client.
+
+It takes the library's request and returns it with the signature, so neither library
+is imported, and bodies stay untouched.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pytest_lattice.auth import sigv4, sigv4a
+from pytest_lattice.errors import advised
+from pytest_lattice.model.caller import Credentials
+from pytest_lattice.model.names import DEFAULT_REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from pytest_lattice.model.caller import Caller
+
+    class _Clock(Protocol):
+        @property
+        def microseconds(self) -> int: ...
+
+
+# A request of httpx or of httpx2, which have no class in common.
+_Request: TypeAlias = Any
+
+# AWS: vpc-lattice/latest/ug/service-manage: the generated DNS name
+_GENERATED = re.compile(
+    r"[^:]+\.vpc-lattice-svcs\.([a-z0-9-]+)\.on\.aws(?::[0-9]+)?", re.ASCII
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OWN = (sigv4.DATE, sigv4.PAYLOAD, sigv4.TOKEN, sigv4.REGION_SET, "authorization")
+
+
+class SigV4Auth:
+    """Signs the requests of a client as a role or user.
+
+    Args:
+        signer: who signs.
+        region: of the services that are called; None for the one in the DNS name.
+        region_set: ``*``, or regions separated by commas, to sign with SigV4A.
+        clock: a network's clock; None for the computer's.
+        full_name: expands a short service name, which is then signed.
+
+    AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
+    """
+
+    def __init__(
+        self,
+        signer: Caller | Credentials,
+        *,
+        region: str | None = None,
+        region_set: str | None = None,
+        clock: _Clock | None = None,
+        full_name: Callable[[str], str] | None = None,
+    ) -> None:
+        """Take the signer's credentials."""
+        self._credentials = (
+            signer if isinstance(signer, Credentials) else signer.credentials
+        )
+        self._region = region
+        self._region_set = region_set
+        self._clock = clock
+        self._full_name = full_name
+
+    def __call__(self, request: _Request) -> _Request:
+        """Sign a request.
+
+        Args:
+            request: of httpx or httpx2.
+
+        Returns:
+            The same request, with more headers.
+
+        Raises:
+            ConfigurationError: it has an Authorization of another kind.
+        """
+        headers = request.headers
+        self._check(headers.get("authorization", ""))
+        # A redirect or a retry comes again, with the signature of before.
+        for name in _OWN:
+            if name in headers:
+                del headers[name]
+        self._expand(request)
+        target: bytes = request.extensions.get("target", request.url.raw_path)
+        path, mark, query = target.decode("latin-1").partition("?")
+        pairs = tuple(
+            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            for name, value in headers.raw
+        )
+        for name, value in self._sign(
+            request.method, path, query if mark else None, headers=pairs
+        ):
+            headers[name] = value
+        return request
+
+    def _check(self, authorization: str) -> None:
+        if authorization and not authorization.startswith("AWS4-"):
+            kind = authorization.partition(" ")[0]
+            raise advised(
+                "SigV4 needs the header `authorization`, which is already taken",
+                "a token for the app needs a header of its own"
+                + (f", not `{kind}`" if kind in {"Bearer", "Basic"} else ""),
+            )
+
+    def _expand(self, request: _Request) -> None:
+        host: str = request.headers.get("host", "")
+        name, colon, port = host.partition(":")
+        # A name without a dot is short; an IPv6 address stands in brackets.
+        if self._full_name is None or not name or "." in name or "[" in name:
+            return
+        request.headers["host"] = f"{self._full_name(name)}{colon}{port}"
+
+    def _sign(
+        self,
+        method: str,
+        path: str,
+        query: str | None,
+        *,
+        headers: tuple[tuple[str, str], ...],
+    ) -> tuple[tuple[str, str], ...]:
+        if self._region_set is not None:
+            return sigv4a.sign(
+                self._credentials,
+                method=method,
+                path=path,
+                query=query,
+                headers=headers,
+                region_set=self._region_set,
+                now=self._now(),
+            )
+        return sigv4.sign(
+            self._credentials,
+            method=method,
+            path=path,
+            query=query,
+            headers=headers,
+            region=self._region or _region_of(headers),
+            now=self._now(),
+        )
+
+    def _now(self) -> int:
+        if self._clock is not None:
+            return self._clock.microseconds
+        now = datetime.now(UTC)  # noqa: TID251  # who signs outside a network has no other
+        return (now - _EPOCH) // timedelta(microseconds=1)
+
+    def __repr__(self) -> str:
+        """Show whose key it is, without the secret."""
+        return f"SigV4Auth({self._credentials.access_key_id})"
+
+
+def _region_of(headers: tuple[tuple[str, str], ...]) -> str:
+    host = next((value for name, value in headers if name == "host"), "")
+    found = _GENERATED.fullmatch(host)
+    return found[1] if found else DEFAULT_REGION
