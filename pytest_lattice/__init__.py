@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_lattice.assertions.auth import assert_allowed, assert_denied
     from pytest_lattice.assertions.logs import assert_logged
+    from pytest_lattice.assertions.matrix import AccessMatrix, access_matrix
     from pytest_lattice.assertions.routes import assert_routed
     from pytest_lattice.assertions.weights import assert_weights
     from pytest_lattice.clients.signing import SigV4Auth
@@ -57,6 +58,7 @@ __all__ = [
     "AccessLog",
     "AccessLogEntry",
     "AccessLogSubscription",
+    "AccessMatrix",
     "Admitted",
     "AppTarget",
     "AsyncTargetReply",
@@ -101,6 +103,7 @@ __all__ = [
     "Vpc",
     "VpcAssociation",
     "WeightedTargetGroup",
+    "access_matrix",
     "assert_allowed",
     "assert_denied",
     "assert_logged",
@@ -113,6 +116,7 @@ __all__ = [
 _MODULES = {
     "assertions.auth": ("assert_allowed", "assert_denied"),
     "assertions.logs": ("assert_logged",),
+    "assertions.matrix": ("AccessMatrix", "access_matrix"),
     "assertions.routes": ("assert_routed",),
     "assertions.weights": ("assert_weights",),
     "clients.signing": ("SigV4Auth",),

@@ -72,6 +72,7 @@ class LatticeNetwork:
         lambda_settings: what to choose for Lambda functions where AWS is silent.
         auth_settings: what to choose for callers and policies where AWS is silent.
         history: how many exchanges are kept for the access log and reports.
+        update_files: whether assertions rewrite the files that they compare with.
         plugins: objects with hooks (`pytest_lattice.hookspecs`), outside pytest.
         hook: the hook relay to call instead, as pytest has it.
 
@@ -91,13 +92,14 @@ class LatticeNetwork:
         lambda_settings: LambdaSettings | None = None,
         auth_settings: AuthSettings | None = None,
         history: int = HISTORY,
+        update_files: bool = False,
         plugins: Sequence[object] = (),
         hook: HookRelay | None = None,
     ) -> None:
         """Start with nothing declared."""
         _check(seed, draw, history)
         #: What draws and request ids derive from, and the kind of draw.
-        self.seed, self.draw = seed, draw
+        self.seed, self.draw, self.update_files = seed, draw, update_files
         #: The virtual clock.
         self.clock = Clock()
         # One change at a time; reentrant, since hooks may make one.

@@ -44,6 +44,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how target groups are drawn: deck (exact over each deck, default) "
         "or random (ini: lattice_draw)",
     )
+    group.addoption(
+        "--lattice-update",
+        action="store_true",
+        help="rewrite the files that access matrices are compared with",
+    )
     parser.addini("lattice_seed", "see --lattice-seed", default="")
     parser.addini("lattice_draw", "see --lattice-draw", default="deck")
 
@@ -82,7 +87,11 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     config, node = request.config, request.node
     seed = config.getoption("--lattice-seed") or config.getini("lattice_seed")
     draw = config.getoption("--lattice-draw") or config.getini("lattice_draw")
-    settings = {"seed": seed or node.nodeid, "draw": draw}
+    settings = {
+        "seed": seed or node.nodeid,
+        "draw": draw,
+        "update_files": config.getoption("--lattice-update"),
+    }
     for marker in reversed(list(node.iter_markers("lattice"))):
         _check(marker)
         settings |= marker.kwargs

@@ -143,7 +143,8 @@ def authenticate(  # one return for each step that may fail
     failure = failure or _check_token(claim, found, now)
     if failure is not None or found is None:
         return failure
-    targets = _targets if len(request.target) <= SHORT else _targets.__wrapped__
+    size = len(request.path) + len(request.query or "")
+    targets = _targets if size <= SHORT else _targets.__wrapped__
     starts = targets(
         request.method, request.path, request.query, settings.path_encoding
     )
@@ -205,7 +206,7 @@ def _signed_headers(claim: Claim, values: dict[str, str]) -> str | Failure:
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
             "host is not among the signed headers",
         )
-    if "  " in lines or ": " in lines or " \n" in lines or "\t" in lines:
+    if " " in lines or "\t" in lines:
         lines = header_lines(signed, values)
     return lines + end
 
@@ -360,25 +361,33 @@ def _length(seconds: int) -> str:
 
 
 def _check_token(claim: Claim, found: Known | None, now: int) -> Failure | None:
-    key = key_text(claim.access_key_id)
     if found is None:
+        key = key_text(claim.access_key_id)
         detail = f"access key {key} belongs to no caller that is declared"
         return Failure(UNRECOGNIZED, _BAD_TOKEN, detail)
-    whose = f"access key {key} of `{found.caller.principal}`"
     credentials = found.credentials
     if claim.token != credentials.session_token:
-        if claim.token is None:
-            detail = f"{whose} needs its session token, and {TOKEN} is missing"
-        elif credentials.session_token is None:
-            detail = f"{whose} has no session token, and one was sent"
-        else:
-            detail = f"the session token is not the one of {whose}"
-        return Failure(UNRECOGNIZED, _BAD_TOKEN, detail)
+        return _wrong_token(claim, found)
     expires = credentials.expires
     if expires is None or now < (expires - _EPOCH) // timedelta(microseconds=1):
         return None
-    detail = f"the session of {whose} ended at {expires.isoformat()}"
+    detail = f"the session of {_whose(claim, found)} ended at {expires.isoformat()}"
     return Failure(EXPIRED_TOKEN, _OLD_TOKEN, detail)
+
+
+def _wrong_token(claim: Claim, found: Known) -> Failure:
+    whose = _whose(claim, found)
+    if claim.token is None:
+        detail = f"{whose} needs its session token, and {TOKEN} is missing"
+    elif found.credentials.session_token is None:
+        detail = f"{whose} has no session token, and one was sent"
+    else:
+        detail = f"the session token is not the one of {whose}"
+    return Failure(UNRECOGNIZED, _BAD_TOKEN, detail)
+
+
+def _whose(claim: Claim, found: Known) -> str:
+    return f"access key {key_text(claim.access_key_id)} of `{found.caller.principal}`"
 
 
 def key_text(access_key_id: str) -> str:
@@ -396,8 +405,7 @@ def _mismatch(claim: Claim, found: Known) -> Failure:
     return Failure(
         INVALID,
         MISMATCH,
-        f"the signature is not the one of access key {key_text(claim.access_key_id)} "
-        f"of `{found.caller.principal}` for this request",
+        f"the signature is not the one of {_whose(claim, found)} for this request",
     )
 
 

@@ -253,5 +253,9 @@ def string_to_sign(algorithm: str, timestamp: str, scope: str, canonical: str) -
         scope: the credential scope.
         canonical: the canonical request.
     """
-    hashed = sha256(raw(canonical)).hexdigest()
+    try:  # `raw` without the cost of a call
+        data = canonical.encode("latin-1")
+    except UnicodeEncodeError:
+        data = raw(canonical)
+    hashed = sha256(data).hexdigest()
     return raw(f"{algorithm}\n{timestamp}\n{scope}\n{hashed}")

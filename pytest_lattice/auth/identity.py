@@ -70,6 +70,8 @@ def identity_of(caller: Caller, *, org_id: str | None = None) -> Identity:
     if isinstance(caller, Role):
         kind = "AssumedRole"
         # AWS: IAM/latest/UserGuide/id_session-tags: a session tag wins
+        session = {key.lower() for key in caller.session_tags}
+        tags = {key: tags[key] for key in tags if key.lower() not in session}
         tags |= caller.session_tags
     return Identity(
         label=f"{kind_of(caller)} `{caller.name}`",

@@ -53,7 +53,8 @@ _MOST = 131_072
 # An elliptic curve takes fifty times as long as a hash.
 _MOST_PAIRS = {True: 3_000, False: 150}
 _WIDTH = 72
-_LONGEST_TEXT = 4
+# Shorter text is no secret, and would hide every letter.
+_SHORTEST_SECRET = 4
 
 
 class Diagnosis(NamedTuple):
@@ -310,7 +311,7 @@ def _redacted(diagnosis: Diagnosis, known: Mapping[str, Known]) -> Diagnosis:
             (credentials.session_token or "", _HIDDEN),
         ):
             for form in (secret, quote(secret, safe="-_.~"), quote(secret)):
-                if len(form) >= _LONGEST_TEXT:
+                if len(form) >= _SHORTEST_SECRET:
                     hidden[form] = shown
     pattern = re.compile(
         "|".join(re.escape(form) for form in sorted(hidden, key=len, reverse=True))

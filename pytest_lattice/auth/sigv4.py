@@ -183,16 +183,8 @@ def _in_headers(text: str, values: Mapping[str, str]) -> Claim | Failure:
     if isinstance(head, Failure):
         return head
     timestamp = values.get(DATE) or values.get("date")
-    lacking = (
-        [] if signature else ["Authorization header requires 'Signature' parameter."]
-    )
-    if not timestamp:
-        lacking.append(
-            "Authorization header requires existence of either a 'X-Amz-Date' or a "
-            "'Date' header."
-        )
-    if lacking or not timestamp:
-        return incomplete(" ".join(lacking))
+    if not signature or not timestamp:
+        return _lacking(signature, timestamp)
     algorithm, key, date, region, service, signed, terminator = head
     return Claim(
         algorithm,
@@ -211,6 +203,18 @@ def _in_headers(text: str, values: Mapping[str, str]) -> Claim | Failure:
     )
 
 
+def _lacking(signature: str, timestamp: str | None) -> Failure:
+    lacking = []
+    if not signature:
+        lacking.append("Authorization header requires 'Signature' parameter.")
+    if not timestamp:
+        lacking.append(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a "
+            "'Date' header."
+        )
+    return incomplete(" ".join(lacking))
+
+
 def _reordered(text: str) -> tuple[str, str]:
     """Move the signature to the end, where nearly all signers have it."""
     algorithm, _, rest = text.partition(" ")
@@ -227,6 +231,8 @@ def _reordered(text: str) -> tuple[str, str]:
 @lru_cache(maxsize=256)
 def _read_head(text: str) -> _Head | Failure:
     algorithm, _, rest = text.partition(" ")
+    if algorithm not in (SYMMETRIC, ASYMMETRIC):
+        return incomplete(f"Unsupported AWS 'algorithm': '{shown(algorithm)}'.")
     found: dict[str, str] = {}
     for each in rest.split(","):
         piece = each.strip()
