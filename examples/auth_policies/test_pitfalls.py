@@ -6,7 +6,7 @@ policy that looks right, and the service `right` the one that is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import flask
 import pytest
@@ -64,22 +64,34 @@ def policy(*statements: Mapping[str, object]) -> dict[str, object]:
 
 @pytest.fixture
 def network(lattice_network: LatticeNetwork) -> LatticeNetwork:
-    """Two callers and something to answer; no service yet."""
-    lattice_network.add(TargetGroup("web", targets="echo"), CALLER, OUTSIDER)
+    """Two callers; no service yet."""
+    lattice_network.add(CALLER, OUTSIDER)
     return lattice_network
 
 
 def declare(
-    network: LatticeNetwork, name: str, *statements: Mapping[str, object], **fields: Any
+    network: LatticeNetwork,
+    name: str,
+    *statements: Mapping[str, object],
+    auth_type: Literal["", "NONE", "AWS_IAM"] = "",
+    custom_domain_name: str | None = None,
+    app: Any = "echo",  # noqa: ANN401  # whatever a target group takes
 ) -> None:
     """Declare a service with a policy, for HTTPS and HTTP."""
-    if statements:
-        fields["auth_policy"] = policy(*statements)
     listeners = [
-        Listener("HTTPS", default=Forward("web")),
-        Listener("HTTP", default=Forward("web")),
+        Listener("HTTPS", default=Forward(name)),
+        Listener("HTTP", default=Forward(name)),
     ]
-    network.add(Service(name, listeners=listeners, **fields))
+    network.add(
+        TargetGroup(name, targets=[app]),
+        Service(
+            name,
+            listeners=listeners,
+            auth_type=auth_type,
+            auth_policy=policy(*statements) if statements else None,
+            custom_domain_name=custom_domain_name,
+        ),
+    )
 
 
 def ask(
@@ -89,10 +101,20 @@ def ask(
     *,
     method: str = "GET",
     role: Role | None = None,
-    **question: Any,
+    vpc: str | None = None,
 ) -> Decision:
     """Ask whether a role, or else an anonymous caller, may make a request."""
-    return network.authorize(method, f"https://{service}{path}", role=role, **question)
+    return network.authorize(method, f"https://{service}{path}", role=role, vpc=vpc)
+
+
+def ask_grpc(network: LatticeNetwork, service: str, path: str) -> Decision:
+    """Ask whether an anonymous caller may make a gRPC call."""
+    return network.authorize(
+        "POST",
+        f"https://{service}{path}",
+        headers={"content-type": "application/grpc"},
+        http2=True,
+    )
 
 
 def get(
@@ -128,21 +150,25 @@ def test_p02_a_policy_without_its_auth_type(network: LatticeNetwork) -> None:
     assert get(network, "trap").status_code == 200
 
 
-@pytest.mark.parametrize("layer", ["network", "service"])
-def test_p03_an_auth_type_without_its_policy(
-    network: LatticeNetwork, layer: str
-) -> None:
+def test_p03_an_auth_type_without_its_policy(network: LatticeNetwork) -> None:
     """AWS_IAM alone does not mean every authenticated caller: it means nobody."""
-    auth_type = {layer: "AWS_IAM"}
-    declare(network, "trap", auth_type=auth_type.get("service", "NONE"))
-    of_network: Any = auth_type.get("network", "NONE")
+    declare(network, "trap", auth_type="AWS_IAM")
+
+    assert_denied(get(network, "trap"), layer="service", verdict="implicit")
+    assert_denied(get(network, "trap", role=CALLER), layer="service")
+
+
+def test_p03_a_network_without_its_policy(network: LatticeNetwork) -> None:
+    """The network says no for each of its services, whatever their own policies say."""
+    declare(network, "trap", statement())
     network.add(
         ServiceNetwork(
-            "company", services=["trap"], vpcs=["default"], auth_type=of_network
+            "company", services=["trap"], vpcs=["default"], auth_type="AWS_IAM"
         )
     )
 
-    assert_denied(get(network, "trap", role=CALLER), layer=layer, verdict="implicit")
+    assert_denied(get(network, "trap"), layer="network", verdict="implicit")
+    assert_denied(get(network, "trap", role=CALLER), layer="network")
 
 
 def test_p04_the_role_needs_a_policy_of_its_own(network: LatticeNetwork) -> None:
@@ -293,10 +319,13 @@ def test_p12_a_wildcard_that_is_none(network: LatticeNetwork) -> None:
 def test_p13_variables_need_the_version(network: LatticeNetwork) -> None:
     """Without a Version it is 2008, and a policy variable is only text."""
     team = "/teams/${aws:PrincipalTag/Team}/*"
-    declare(
-        network,
-        "trap",
-        auth_policy={"Statement": [statement(Resource=f"{TRAP}{team}")]},
+    network.add(
+        TargetGroup("trap", targets="echo"),
+        Service(
+            "trap",
+            listeners=[Listener("HTTPS", default=Forward("trap"))],
+            auth_policy={"Statement": [statement(Resource=f"{TRAP}{team}")]},
+        ),
     )
     declare(network, "right", statement(Resource=f"{RIGHT}{team}"))
 
@@ -348,14 +377,9 @@ def test_p15_the_app_decodes_what_the_policy_did_not(network: LatticeNetwork) ->
     app = flask.Flask(__name__)
     app.testing = True
     app.add_url_rule("/admin", "admin", lambda: "the admin page")
-    network.add(TargetGroup("app", targets=[app]))
-    listeners = [Listener("HTTPS", default=Forward("app"))]
     deny = statement("Deny", Resource=f"{TRAP}/admin*")
-    allow = statement(Resource=f"{RIGHT}/shop/*")
-    network.add(
-        Service("trap", listeners=listeners, auth_policy=policy(statement(), deny)),
-        Service("right", listeners=listeners, auth_policy=policy(allow)),
-    )
+    declare(network, "trap", statement(), deny, app=app)
+    declare(network, "right", statement(Resource=f"{RIGHT}/shop/*"), app=app)
 
     assert_denied(get(network, "trap", "/admin"), verdict="explicit")
     assert get(network, "trap", "/%61dmin").text == "the admin page"
@@ -489,14 +513,9 @@ def test_p25_grpc_always_posts(network: LatticeNetwork) -> None:
     method = "vpc-lattice-svcs:RequestMethod"
     declare(network, "trap", statement(Condition=when("StringEquals", method, "GET")))
     declare(network, "right", statement(Condition=when("StringEquals", method, "POST")))
-    grpc: dict[str, Any] = {
-        "method": "POST",
-        "headers": {"content-type": "application/grpc"},
-        "http2": True,
-    }
 
-    assert_denied(ask(network, "trap", "/parking/GetRates", **grpc), layer="service")
-    assert_allowed(ask(network, "right", "/parking/GetRates", **grpc))
+    assert_denied(ask_grpc(network, "trap", "/parking/GetRates"), layer="service")
+    assert_allowed(ask_grpc(network, "right", "/parking/GetRates"))
 
 
 def test_p25_grpc_has_no_query(network: LatticeNetwork) -> None:
@@ -505,10 +524,9 @@ def test_p25_grpc_has_no_query(network: LatticeNetwork) -> None:
     deny = statement("Deny", Condition=when("ForAnyValue:StringEquals", key, "1"))
     declare(network, "trap", statement(), deny)
     path = "/parking/GetRates?debug=1"
-    grpc = {"content-type": "application/grpc"}
 
     assert_denied(ask(network, "trap", path, method="POST"), verdict="explicit")
-    assert_allowed(ask(network, "trap", path, method="POST", headers=grpc, http2=True))
+    assert_allowed(ask_grpc(network, "trap", path))
 
 
 # ---- networks and accounts --------------------------------------------------
@@ -608,6 +626,7 @@ def test_p29_the_body_is_not_signed(network: LatticeNetwork) -> None:
     assert replayed.json()["body"] == "amount=1000"
     assert_denied(too_late, layer="authentication")
     assert_denied(network.authorize("POST", "http://right/"), verdict="explicit")
+    assert_allowed(network.authorize("POST", "https://right/"))
 
 
 class Spoiled:
@@ -650,7 +669,7 @@ def replace_in_scope(headers: httpx.Headers, old: str, new: str) -> None:
             id="region",
         ),
         pytest.param(
-            lambda headers: headers.update(host="rates.example.com"),
+            lambda headers: headers.update({"host": "rates.example.com"}),
             "InvalidSignatureException: The request signature we calculated does not",
             id="host",
         ),

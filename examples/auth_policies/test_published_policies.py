@@ -1,7 +1,7 @@
 """Twenty published policies, each with who gets in and who does not.
 
-They stand in policies/, as their authors published them, with a Sid for each statement
-so that a test can name it.  README.md says where each comes from.
+They stand in policies/, with made-up ids, and with a Sid for each statement so that a
+test can name it.  README.md says where each comes from.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ everybody = pytest.mark.parametrize(
 def policy(number: str) -> str:
     """Read a policy and fill in the ARNs, as Terraform's `templatefile` would."""
     (file,) = POLICIES.glob(f"{number}-*.json")
-    return Template(file.read_text()).substitute(
+    return Template(file.read_text(encoding="utf-8")).substitute(
         ServiceArn=Service("rates").arn,
         ServiceNetworkArn=ServiceNetwork("company").arn,
     )

@@ -76,17 +76,18 @@ class Diagnosis(NamedTuple):
     server: str
 
     def text(self) -> str:
-        """Return it for a person, with both sides line by line."""
-        failure = self.failure
-        lines = [
-            f"{failure.code}: {failure.message}",
-            failure.detail,
+        """Return it for a person: the failure, the mistake and both sides."""
+        failure = f"{self.failure.code}: {self.failure.message}"
+        return "\n".join([failure, self.failure.detail, *self.lines()])
+
+    def lines(self) -> list[str]:
+        """Return the mistake, what to do, and both sides line by line."""
+        return [
             f"mistake: {self.mistake or 'none of the known ones'}",
             f"advice: {self.advice}",
             "",
             *_side_by_side(self.client, self.server),
         ]
-        return "\n".join(lines)
 
 
 def diagnose(

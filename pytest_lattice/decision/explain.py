@@ -42,7 +42,8 @@ def explain(decision: Decision, *, every_statement: bool = False) -> str:
         lines.append(f"  {step.name:<{width}}  {verdict:<3}  {step.text}")
     access = decision.access
     if access is not None and access.failure is not None:
-        lines.append(access.guard.diagnose(access, decision.now).text())
+        found = access.guard.diagnose(access, decision.now).lines()
+        lines += ["", *(f"  {line}".rstrip() for line in found)]
     return "\n".join(lines)
 
 

@@ -159,6 +159,10 @@ class Guard:
         self._identities = {
             each.principal: self._identity(each) for each in configuration.callers
         }
+        # The configuration keeps its callers, so their ids stay theirs.
+        self._identity_of = {
+            id(each): self._identities[each.principal] for each in configuration.callers
+        }
         self._sources = {
             each.principal: self._caller_sources(each) for each in configuration.callers
         }
@@ -206,10 +210,11 @@ class Guard:
                 denied = Denied("authentication", found.detail, body)
                 return Access(self, request, None, (), denied, found, gate.place.region)
             if found is not None:
-                return self._authorize(gate, request, found.caller.principal, now)
+                identity = self._identity_of[id(found.caller)]
+                return self._authorize(gate, request, identity, now)
         if not gate.sources:
             return None
-        return self._authorize(gate, request, ANONYMOUS.principal, now)
+        return self._authorize(gate, request, ANONYMOUS, now)
 
     def admit_as(
         self, caller: Caller | None, request: LatticeRequest, way: Way, now: int
@@ -218,16 +223,16 @@ class Guard:
         gate = self._gate(request, way)
         if not gate.sources:
             return None
-        principal = ANONYMOUS.principal if caller is None else caller.principal
-        return self._authorize(gate, request, principal, now)
+        identity = ANONYMOUS if caller is None else self._identities[caller.principal]
+        return self._authorize(gate, request, identity, now)
 
     def _authorize(
-        self, gate: _Gate, request: LatticeRequest, principal: str, now: int
+        self, gate: _Gate, request: LatticeRequest, identity: Identity, now: int
     ) -> Access:
-        identity = self._identities.get(principal, ANONYMOUS)
-        layers = gate.layers.get(principal)
+        layers = gate.layers.get(identity.principal)
         if layers is None:
-            layers = gate.layers[principal] = self._layers(gate, identity)
+            layers = self._layers(gate, identity)
+            gate.layers[identity.principal] = layers
         call = Call(request, identity, gate.place, now)
         denial = evaluate(layers, call)
         denied = None if denial is None else _denied(denial, call)

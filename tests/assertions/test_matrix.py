@@ -183,6 +183,6 @@ def test_option_rewrites_the_file(pytester: pytest.Pytester) -> None:
             ).assert_matches("access.md")
         """
     )
-    pytester.runpytest_subprocess().assert_outcomes(failed=1)
-    pytester.runpytest_subprocess("--lattice-update").assert_outcomes(passed=1)
-    pytester.runpytest_subprocess("-n2").assert_outcomes(passed=1)
+    pytester.runpytest().assert_outcomes(failed=1)
+    pytester.runpytest("--lattice-update").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-n1").assert_outcomes(passed=1)

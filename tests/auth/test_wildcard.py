@@ -1,6 +1,7 @@
 """Patterns with wildcards, against a naive matcher and against evil ones."""
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,24 +10,25 @@ from hypothesis import strategies as st
 from pytest_lattice.auth.wildcard import ANY, ONE, Part, glob, parts_of, witness
 
 
-class Counted(str):
+class Counted(str):  # noqa: SLOT000  # it counts
     """Text that counts how many characters are looked at when it is searched."""
 
-    __slots__ = ("looked_at",)
+    looked_at: int = 0
 
-    looked_at: int
+    def startswith(self, *arguments: Any) -> bool:  # noqa: ANN401  # those of str
+        """Count the prefix."""
+        self._count(len(arguments[0]))
+        return super().startswith(*arguments)
 
-    def startswith(self, prefix, *bounds):  # type: ignore[no-untyped-def, override]  # noqa: ANN001, ANN002, ANN201, D102  # as str's
-        self._count(len(prefix))
-        return super().startswith(prefix, *bounds)
-
-    def find(self, sub, start=0, end=None):  # type: ignore[no-untyped-def, override]  # noqa: ANN001, ANN201, D102  # as str's
-        found = super().find(sub, start, end)
+    def find(self, *arguments: Any) -> int:  # noqa: ANN401  # those of str
+        """Count from the start to what is found."""
+        sub, start, *_ = arguments
+        found = super().find(*arguments)
         self._count((len(self) if found < 0 else found + len(sub)) - start)
         return found
 
     def _count(self, characters: int) -> None:
-        self.looked_at = getattr(self, "looked_at", 0) + characters
+        self.looked_at += characters
 
 
 def naive(parts: tuple[Part, ...], text: str) -> bool:
@@ -129,11 +131,11 @@ def test_cost_is_linear_in_wildcards(pattern: str, text: str) -> None:
     counted = Counted(text)
     glob(parts_of(pattern))(counted)
 
-    assert getattr(counted, "looked_at", 0) <= 4 * (len(pattern) + len(text))
+    assert counted.looked_at <= 4 * (len(pattern) + len(text))
 
 
 @pytest.mark.parametrize(
-    "pattern", ["*" + "a?" * 50 + "b*", "*" + "a" * 100 + "b*", "*a?b*" * 20]
+    "pattern", ["*" + "a?" * 50 + "b*", "*" + "a" * 100 + "?b*", "*a?b*" * 20]
 )
 def test_cost_is_at_most_pattern_times_text(pattern: str) -> None:
     """Whatever the pattern, the cost is bounded by pattern times text."""

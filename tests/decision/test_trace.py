@@ -8,7 +8,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from pytest_lattice.decision.decide import Decision, decide
-from pytest_lattice.decision.trace import Step, action_text, trace
+from pytest_lattice.decision.step import Step
+from pytest_lattice.decision.trace import action_text, trace
 from pytest_lattice.model.action import Action, FixedResponse, Forward
 from pytest_lattice.model.configuration import Configuration
 from pytest_lattice.model.message import LatticeRequest

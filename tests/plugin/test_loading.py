@@ -167,7 +167,7 @@ def test_options_begin_with_the_name_of_the_plugin(
     """No option and no fixture of ours can be taken for another plugin's."""
     ours = [name for name in vars(pytestconfig.option) if "lattice" in name]
 
-    assert sorted(ours) == ["lattice_draw", "lattice_seed"]
+    assert sorted(ours) == ["lattice_draw", "lattice_seed", "lattice_update"]
 
 
 def test_fixture_is_explained(pytester: pytest.Pytester) -> None:
