@@ -20,6 +20,8 @@ TOPICS = (
     "traffic",
     "routing",
     "decisions",
+    "auth",
+    "signatures",
     "canary",
     "growth",
     "startup",
@@ -36,6 +38,9 @@ _PEERS = (
     "pytest-httpx",
     "pytest-httpserver",
     "pytest",
+    "botocore",
+    "awscrt",
+    "cedarpy",
 )
 
 

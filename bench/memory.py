@@ -51,7 +51,9 @@ def measure() -> list[int]:
     with network() as lattice:
         host = lattice.service("my-service").dns_name
         for number in range(1, _LAST + 1):
-            reply = lattice.entrance.handle(request(f"/area-0099/{number}", host=host), b"")
+            reply = lattice.entrance.handle(
+                request(f"/area-0099/{number}", host=host), b""
+            )
             if reply.exchange is None or reply.exchange.response.status != 200:
                 raise BrokenCase(f"request {number}: {reply}")
             if number in {_FIRST, _LAST}:

@@ -38,7 +38,9 @@ def rate(value: float) -> str:
 
 
 def times(value: float) -> str:
-    """Write a ratio, such as ``1.13x``."""
+    """Write a ratio, such as ``1.13x``, or ``1/340x`` where it is small."""
+    if 0 < value < 0.1:
+        return f"1/{_digits(1 / value)}x"
     return f"{_digits(value)}x"
 
 

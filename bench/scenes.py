@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
     from bench.report import Report
+    from pytest_lattice.model.auth_policy import PolicyDocument
 
     Resource = TargetGroup | Service | AccessLogSubscription
 
@@ -94,7 +95,9 @@ def header_rules(count: int) -> list[Rule]:
     ]
 
 
-def shop(app: object, rules: Sequence[Rule]) -> tuple[Resource, ...]:
+def shop(
+    app: object, rules: Sequence[Rule], auth_policy: PolicyDocument | None = None
+) -> tuple[Resource, ...]:
     """Declare a service with rules, two weighted groups and its access log."""
     return (
         TargetGroup("blue", targets=[app]),
@@ -102,6 +105,7 @@ def shop(app: object, rules: Sequence[Rule]) -> tuple[Resource, ...]:
         Service(
             "my-service",
             listeners=[Listener("HTTPS", default=FixedResponse(404), rules=rules)],
+            auth_policy=auth_policy,
         ),
         AccessLogSubscription("my-service"),
     )

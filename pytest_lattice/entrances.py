@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_lattice.clients.address import base_url
 from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.questions import FIRST_PORT, caller_of
+from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,12 +79,28 @@ class Entrances:
         if service is not None:
             settings["base_url"] = base_url(configuration.service(service))
         if role is not None:
-            settings["auth"] = self._signer(caller_of(configuration, role), options)
+            settings["auth"] = self._signer(configuration, role, options)
         return library, settings | dict(options)
 
-    def _signer(self, caller: Caller, options: Mapping[str, Any]) -> object:
+    def _signer(
+        self,
+        configuration: Configuration,
+        role: str | Caller,
+        options: Mapping[str, Any],
+    ) -> object:
         from pytest_lattice.clients.signing import SigV4Auth
 
         if "auth" in options:
             raise ConfigurationError("a client takes one of role and auth")
-        return SigV4Auth(caller, clock=self._clock, full_name=self._plane.full_name)
+        return SigV4Auth(
+            caller_of(configuration, role),
+            clock=self._clock,
+            full_name=self._plane.full_name,
+            region_of=self._region_of,
+        )
+
+    def _region_of(self, host: str) -> str | None:
+        try:
+            return self._questions.configuration.service(host_name(host)).region
+        except ConfigurationError:
+            return None

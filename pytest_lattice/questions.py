@@ -58,6 +58,11 @@ class Questions:
         """Answer no more."""
         self._compiled = None
 
+    @property
+    def configuration(self) -> Configuration:
+        """What the questions are about."""
+        return self._state().configuration
+
     def source(self, vpc: str | None, address: str | None, port: int) -> Source:
         """Choose where a client lives.
 

@@ -33,13 +33,13 @@ def test_the_readme_explains_a_failure_as_it_happens(
 ) -> None:
     """The failure quoted in the README is what its own test prints when broken."""
     readme = (ROOT / "README.md").read_text()
-    (block,) = _BLOCK.findall(readme)
+    block, *_ = _BLOCK.findall(readme)
     (quoted,) = re.findall(
         r"^A test that fails says why.*?^```\n(.*?)^```$",
         readme,
         re.MULTILINE | re.DOTALL,
     )
-    pytester.makepyfile(block.replace('"/v2/cart", headers', '"/v1/cart", headers'))
+    pytester.makepyfile(block.replace('client.get("/cart"), by', 'client.post("/cart"), by'))
     result = pytester.runpytest_subprocess()
     printed = "\n".join(line.rstrip() for line in result.outlines)
     lines = [line.removeprefix("E").strip() for line in printed.splitlines()]

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 __tracebackhide__ = HIDE
 
 _LAYERS = ("network", "service", "identity", "authentication")
-_VERDICTS = {"explicit": "EXPLICIT_DENY", "implicit": "IMPLICIT_DENY"}
+_VERDICTS = {
+    "explicit": "EXPLICIT_DENY",
+    "implicit": "IMPLICIT_DENY",
+    # As a decision's outcome has them.
+    "EXPLICIT_DENY": "EXPLICIT_DENY",
+    "IMPLICIT_DENY": "IMPLICIT_DENY",
+}
 _FORBIDDEN = 403
 
 
@@ -82,6 +88,11 @@ def assert_denied(
         raise unknown("layer", layer, _LAYERS)
     if verdict is not None and verdict not in _VERDICTS:
         raise unknown("verdict", verdict, _VERDICTS)
+    if by is not None and _VERDICTS.get(verdict or "") == "IMPLICIT_DENY":
+        raise advised(
+            f"nothing denies implicitly by statement `{by}`",
+            "an implicit denial is one that no statement makes",
+        )
     _assert(x, lambda subject: _not_denied(subject, layer, by, verdict))
 
 
@@ -135,7 +146,7 @@ def _not_allowed(subject: Subject, by: str | None) -> str | None:
     deciding = _labels(results, "ALLOW")
     if by in deciding:
         return None
-    if access is None:
+    if access is None or not access.layers:
         return f"expected statement `{by}` to allow, but no auth type is AWS_IAM"
     others = ", ".join(f"`{each}`" for each in deciding) or "statements without a Sid"
     return f"expected statement `{by}` to allow, but {others} did"
@@ -172,7 +183,8 @@ def _not_denied(
 def _expected(layer: str | None, by: str | None, verdict: str | None) -> str:
     parts = ["a denial"]
     if verdict is not None:
-        parts = [f"an {verdict} denial"]
+        explicit = _VERDICTS[verdict] == "EXPLICIT_DENY"
+        parts = ["an explicit denial" if explicit else "an implicit denial"]
     if by is not None:
         parts.append(f"by statement `{by}`")
     if layer is not None:

@@ -37,6 +37,23 @@ _OF_PLACE = {
     "vpc-lattice-svcs:SourceVpc": "vpc",
     "vpc-lattice-svcs:SourceVpcOwnerAccount": "vpc_account",
 }
+#: Keys without which there is no call.
+_ALWAYS = frozenset(
+    {
+        "aws:PrincipalAccount",
+        "aws:PrincipalType",
+        "aws:RequestedRegion",
+        "aws:ResourceAccount",
+        "aws:SourceIp",
+        "aws:userid",
+        "vpc-lattice-svcs:RequestMethod",
+        "vpc-lattice-svcs:RequestPath",
+        "vpc-lattice-svcs:ServiceArn",
+        "vpc-lattice-svcs:ServiceNetworkArn",
+        "vpc-lattice-svcs:SourceVpc",
+        "vpc-lattice-svcs:SourceVpcOwnerAccount",
+    }
+)
 
 
 def signed(call: Call) -> Call:
@@ -59,7 +76,7 @@ def with_value(call: Call, name: str, value: Value) -> Call:
         The changed call; the same one where no call can have another value.
     """
     key = find_key(name)
-    if key is None:
+    if key is None or (value is None and name in _ALWAYS):
         return call
     if key.of_caller:
         call = signed(call)

@@ -17,6 +17,7 @@ from pytest_lattice.auth.identity import ANONYMOUS, identity_of
 from pytest_lattice.auth.keys import find_key
 from pytest_lattice.auth.template import fill, read_template
 from pytest_lattice.auth.wildcard import witness
+from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.model.auth_policy import shown
 from pytest_lattice.model.caller import Role, User
 
@@ -36,7 +37,7 @@ _USER = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):user/(?:[!-~]+/)?([^/]+)")
 _SESSION = re.compile(r"arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([^/]+)/(.+)")
 _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
 #: Values that are like none a policy is likely to name.
-_OTHERS = ("other", "0", "false", "192.0.2.1", "2001:db8::1", "b3RoZXI=")
+_OTHERS = ("other", "0", "false", "true", "192.0.2.1", "2001:db8::1", "b3RoZXI=")
 _OTHER_ARN = "arn:aws:iam::000000000000:role/other"
 
 
@@ -188,7 +189,14 @@ def for_principal(statement: Statement, call: Call) -> Iterator[Change]:
 
 
 def _caller(arn: str) -> Caller | None:
-    """Make up the caller whom a principal names."""
+    """Make up the caller whom a principal names; None where IAM has no such name."""
+    try:
+        return _named(arn)
+    except ConfigurationError:
+        return None
+
+
+def _named(arn: str) -> Caller | None:
     if found := _ROLE.fullmatch(arn):
         return Role(found[2], account=found[1])
     if found := _SESSION.fullmatch(arn):

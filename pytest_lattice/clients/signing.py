@@ -55,6 +55,7 @@ class SigV4Auth:
         region_set: ``*``, or regions separated by commas, to sign with SigV4A.
         clock: a network's clock; None for the computer's.
         full_name: expands a short service name, which is then signed.
+        region_of: knows the Region behind a host; None for one it does not know.
 
     AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
     """
@@ -67,6 +68,7 @@ class SigV4Auth:
         region_set: str | None = None,
         clock: _Clock | None = None,
         full_name: Callable[[str], str] | None = None,
+        region_of: Callable[[str], str | None] | None = None,
     ) -> None:
         """Take the signer's credentials."""
         self._credentials = (
@@ -76,6 +78,7 @@ class SigV4Auth:
         self._region_set = region_set
         self._clock = clock
         self._full_name = full_name
+        self._region_of = region_of
 
     def __call__(self, request: _Request) -> _Request:
         """Sign a request.
@@ -148,9 +151,17 @@ class SigV4Auth:
             path=path,
             query=query,
             headers=headers,
-            region=self._region or _region_of(headers),
+            region=self._region or self._find_region(headers),
             now=self._now(),
         )
+
+    def _find_region(self, headers: tuple[tuple[str, str], ...]) -> str:
+        host = next((value for name, value in headers if name == "host"), "")
+        if found := _GENERATED.fullmatch(host):
+            return found[1]
+        # A custom domain name does not tell its Region.
+        known = self._region_of(host) if self._region_of else None
+        return known or DEFAULT_REGION
 
     def _now(self) -> int:
         if self._clock is not None:
@@ -161,9 +172,3 @@ class SigV4Auth:
     def __repr__(self) -> str:
         """Show whose key it is, without the secret."""
         return f"SigV4Auth({self._credentials.access_key_id})"
-
-
-def _region_of(headers: tuple[tuple[str, str], ...]) -> str:
-    host = next((value for name, value in headers if name == "host"), "")
-    found = _GENERATED.fullmatch(host)
-    return found[1] if found else DEFAULT_REGION

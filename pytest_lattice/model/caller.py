@@ -7,6 +7,7 @@ so they are the same in every run.  Nothing here signs or judges anything.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,7 +18,7 @@ from pytest_lattice.model.names import DEFAULT_ACCOUNT, check_account
 from pytest_lattice.model.value import Value, check_text, listed, read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Self
 
     from pytest_lattice.model.auth_policy import PolicyDocument
@@ -360,6 +361,10 @@ def _documents(
 ) -> tuple[str, ...]:
     from pytest_lattice.model.auth_policy import policy_text
 
+    if isinstance(documents, Mapping):
+        raise advised(
+            f"{where}: {name} is one document, not a list", "put it in brackets: [{…}]"
+        )
     texts = []
     several = listed(documents, where, name)
     for position, document in enumerate(several):

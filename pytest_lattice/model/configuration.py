@@ -34,7 +34,7 @@ from pytest_lattice.model.sharing import shared_with
 from pytest_lattice.model.target_group import DEFAULT_VPC, TargetGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_lattice.model.caller import Caller
 
@@ -110,23 +110,19 @@ class Configuration:
 
     def service_network(self, name: str) -> ServiceNetwork:
         """Find a service network by name, id or ARN."""
-        return _one("service network", self.effective_service_networks, name)
+        return self._one("service network", self.effective_service_networks, name)
 
     def service(self, name: str) -> Service:
         """Find a service by name, id, ARN, DNS name or custom domain name."""
-        for service in self.services:
-            # `None` is no name of a service without a custom domain name.
-            if name in (service.dns_name, service.custom_domain_name or "."):
-                return service
-        return _one("service", self.services, name)
+        return self._one("service", self.services, name)
 
     def target_group(self, name: str) -> TargetGroup:
         """Find a target group by name, id or ARN."""
-        return _one("target group", self.target_groups, name)
+        return self._one("target group", self.target_groups, name)
 
     def caller(self, name: str) -> Caller:
         """Find a role or user by name, ARN or the ARN of its session."""
-        return _one("role or user", self.callers, name)
+        return self._one("role or user", self.callers, name)
 
     def target_group_of(self, service: Service, name: str) -> TargetGroup:
         """Find a target group that a service can forward to."""
@@ -138,13 +134,14 @@ class Configuration:
 
     def _target_group_of(self, service: Service, name: str) -> TargetGroup:
         # AWS: vpc-lattice/latest/ug/create-target-group: one account and Region
-        own = tuple(each for each in self.target_groups if _same_owner(each, service))
-        if not _named(own, name) and (others := _named(self.target_groups, name)):
+        found = self._named("target group", self.target_groups, name)
+        own = [each for each in found if _same_owner(each, service)]
+        if found and not own:
             raise ConfigurationError(
                 f"service `{service.name}` of {_owner_text(service)} cannot forward "
-                f"to target group `{name}` of {_owner_text(others[0])}"
+                f"to target group `{name}` of {_owner_text(found[0])}"
             )
-        return _one("target group", own, name)
+        return _only("target group", own, name, self.target_groups)
 
     def vpc(self, name: str) -> Vpc:
         """Find a VPC by name or id.
@@ -159,8 +156,9 @@ class Configuration:
         return vpc
 
     def _vpc(self, name: str) -> Vpc:
-        if _named(self.vpcs, name) or not (name == DEFAULT_VPC or is_vpc_id(name)):
-            return _one("VPC", self.vpcs, name)
+        found = self._named("VPC", self.vpcs, name)
+        if found or not (name == DEFAULT_VPC or is_vpc_id(name)):
+            return _only("VPC", found, name, self.vpcs)
         return _stand_in_vpc(name, *self._owner)
 
     # ---- associations -------------------------------------------------------
@@ -230,7 +228,7 @@ class Configuration:
             *self.services,
             *self.effective_service_networks,
         )
-        return _one("service or service network", resources, name)
+        return self._one("service or service network", resources, name)
 
     @property
     def logged_arns(self) -> frozenset[str]:
@@ -241,10 +239,27 @@ class Configuration:
         )
 
     def _service_for(self, network: ServiceNetwork, name: str) -> Service:
-        for service in self.services:
+        for service in self._named("service", self.services, name):
             if service.name == name and _same_owner(service, network):
                 return service
         return self.service(name)
+
+    def _one(self, kind: str, values: tuple[_Named, ...], name: str) -> _Named:
+        return _only(kind, self._named(kind, values, name), name, values)
+
+    def _named(
+        self, kind: str, values: tuple[_Named, ...], name: str
+    ) -> Sequence[_Named]:
+        """Find what goes by a name, id, ARN or DNS name; indexed on first use."""
+        key = ("index", kind)
+        if key not in self._found:
+            index: dict[str, list[_Named]] = {}
+            for each in values:
+                for known in dict.fromkeys(_names_of(each)):
+                    index.setdefault(known, []).append(each)
+            self._found[key] = index
+        found: Sequence[_Named] = self._found[key].get(name, ())
+        return found
 
 
 # What stands in is the same in most tests of a run.
@@ -262,18 +277,28 @@ def _stand_in_vpc(name: str, account: str, region: str) -> Vpc:
     return Vpc(name, account=account, region=region)
 
 
-def _named(values: tuple[_Named, ...], name: str) -> list[_Named]:
-    return [each for each in values if name in {each.name, each.id, each.arn}]
+def _names_of(
+    value: ServiceNetwork | Service | TargetGroup | Vpc | Caller,
+) -> Iterator[str]:
+    yield from (value.name, value.id, value.arn)
+    if isinstance(value, Service):
+        yield value.dns_name
+        if value.custom_domain_name:
+            yield value.custom_domain_name
 
 
-def _one(kind: str, values: tuple[_Named, ...], name: str) -> _Named:
-    found = _named(values, name)
+def _only(
+    kind: str, found: Sequence[_Named], name: str, values: Iterable[_Named]
+) -> _Named:
     if not found:
         raise unknown(kind, name, (each.name for each in values))
     if len(found) > 1:
+        arns = {each.arn for each in found}
+        # Sessions of one role differ by their ids only.
+        told = arns if len(arns) == len(found) else {each.id for each in found}
         raise advised(
             f"{kind} `{name}` exists more than once",
-            f"use an ARN: {', '.join(each.arn for each in found)}",
+            f"use an ARN: {', '.join(sorted(told))}",
         )
     return found[0]
 

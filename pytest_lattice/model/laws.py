@@ -49,6 +49,8 @@ def _names_are_unique(configuration: Configuration) -> None:
             raise ConfigurationError(
                 f"{kind} `{name}` already exists in account {account}, {region}"
             )
+        if again := first_twice(each.arn for each in resources):
+            raise ConfigurationError(f"two {kind}s have the ARN `{again}`")
     for kind, names in (
         ("resource share", [each.name for each in configuration.resource_shares]),
         ("organization", [each.id for each in configuration.organizations]),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
+from pytest_lattice.model.value import DerivedText, given
 
 __tracebackhide__ = HIDE
 
@@ -109,6 +110,41 @@ def identifier(prefix: str, *parts: str) -> str:
     """Derive an id such as ``svc-0e5f3d2b3db4c7962`` from what it identifies."""
     # AWS: ids are the prefix and 17 characters, in practice hexadecimal
     return f"{prefix}-{digest(prefix, *parts)}"
+
+
+class _Owned(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+
+def given_id(prefix: str, value: str, resource: _Owned, where: str) -> str:
+    """Take the id that a resource was given, or derive it.
+
+    Args:
+        prefix: such as ``svc``.
+        value: the id; empty or derived before where none was given.
+        resource: whose it is.
+        where: that in words, such as ``service `shop` ``.
+
+    Raises:
+        ConfigurationError: it is not the prefix and 17 characters.
+    """
+    if not given(value):
+        return DerivedText(
+            identifier(prefix, resource.account, resource.region, resource.name)
+        )
+    # AWS: vpc-lattice/latest/APIReference: the `id` shapes
+    if not re.fullmatch(rf"{prefix}-[0-9a-z]{{17}}", str(value)):
+        raise ConfigurationError(
+            f"{where}: id `{value}` is not {prefix}- and 17 of 0-9 and a-z"
+        )
+    return value
 
 
 @lru_cache(maxsize=8192)

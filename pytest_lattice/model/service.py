@@ -19,6 +19,7 @@ from pytest_lattice.model.names import (
     DEFAULT_REGION,
     check_name,
     check_owner,
+    given_id,
     identifier,
     lattice_arn,
     service_dns_name,
@@ -287,6 +288,8 @@ class Service(Value):
         account: the 12-digit owner.
         region: the Region.
         tags: tags.
+        id: ``svc-`` and 17 characters, as policies written for a deployed one
+            have it; derived from account, Region and name unless given.
 
     Raises:
         ConfigurationError: a limit of AWS, or two listeners with one port or name.
@@ -305,6 +308,7 @@ class Service(Value):
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    id: str = ""
 
     def __post_init__(self) -> None:
         """Check AWS's limits."""
@@ -317,6 +321,7 @@ class Service(Value):
             listeners=listeners,
             auth_type=auth_type,
             auth_policy=policy,
+            id=given_id("svc", self.id, self, where),
             tags=read_only(self.tags),
         )
         if not is_whole(self.idle_timeout_seconds, _IDLE_TIMEOUTS):
@@ -346,11 +351,6 @@ class Service(Value):
             raise ConfigurationError(f"{where} has two listeners on port {port}")
         if name := first_twice(listener.name for listener in self.listeners):
             raise ConfigurationError(f"{where} has two listeners named `{name}`")
-
-    @property
-    def id(self) -> str:
-        """The id, ``svc-`` and 17 hexadecimal digits."""
-        return identifier("svc", self.account, self.region, self.name)
 
     @property
     def arn(self) -> str:

@@ -20,6 +20,7 @@ from pytest_lattice.model.names import (
     check_account,
     check_name,
     check_owner,
+    given_id,
     identifier,
     lattice_arn,
 )
@@ -123,6 +124,8 @@ class ServiceNetwork(Value):
         account: the 12-digit owner.
         region: the Region.
         tags: tags.
+        id: ``sn-`` and 17 characters, as policies written for a deployed one
+            have it; derived from account, Region and name unless given.
 
     Raises:
         ConfigurationError: a name that AWS would refuse.
@@ -139,6 +142,7 @@ class ServiceNetwork(Value):
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    id: str = ""
 
     def __post_init__(self) -> None:
         """Check AWS's limits."""
@@ -151,13 +155,9 @@ class ServiceNetwork(Value):
             vpcs=listed(self.vpcs, where, "vpcs"),
             auth_type=auth_type,
             auth_policy=policy,
+            id=given_id("sn", self.id, self, where),
             tags=read_only(self.tags),
         )
-
-    @property
-    def id(self) -> str:
-        """The id, ``sn-`` and 17 hexadecimal digits."""
-        return identifier("sn", self.account, self.region, self.name)
 
     @property
     def arn(self) -> str:

@@ -63,6 +63,7 @@ def test_claims_that_hold(network: LatticeNetwork) -> None:
         client.delete("/"), layer="network", by="NoDelete", verdict="explicit"
     )
     assert_denied(network.authorize("GET", "https://orders/"), layer="service")
+    assert_denied(client.post("/"), verdict="IMPLICIT_DENY")
 
 
 def test_a_denial_is_explained(network: LatticeNetwork) -> None:
@@ -164,6 +165,10 @@ def test_nobody_was_asked() -> None:
         assert first_lines(failure(assert_denied, response)) == [
             "expected a denial, but the caller is let in"
         ]
+        signed = network.client("orders", role="checkout").get("/")
+        assert first_lines(failure(assert_allowed, signed, by="Any")) == [
+            "expected statement `Any` to allow, but no auth type is AWS_IAM"
+        ]
 
 
 def test_request_that_came_nowhere(network: LatticeNetwork) -> None:
@@ -204,6 +209,13 @@ def test_failed_signature_is_explained(network: LatticeNetwork) -> None:
         (
             {"verdict": "explicitly"},
             ["unknown verdict `explicitly`", "did you mean `explicit`?"],
+        ),
+        (
+            {"by": "NoDelete", "verdict": "implicit"},
+            [
+                "nothing denies implicitly by statement `NoDelete`",
+                "an implicit denial is one that no statement makes",
+            ],
         ),
         ({"by": 1}, ["by `1` is not the Sid of a statement"]),
         ({"by": "NoDelet"}, ["unknown Sid `NoDelet`", "did you mean `NoDelete`?"]),

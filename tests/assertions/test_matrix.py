@@ -94,8 +94,8 @@ def test_difference_is_one_of_cells(network: LatticeNetwork, tmp_path: Path) -> 
             "Statement[0] `ReadOnly`, identity Statement[0])"
         ),
         (
-            "  GET https://orders/, lazy: not in the file -> deny service (no statement "
-            "of the auth policy of service `orders` allows)"
+            "  GET https://orders/, lazy: not in the file -> deny service (no "
+            "statement of the auth policy of service `orders` allows)"
         ),
     ]
     assert any(

@@ -19,6 +19,7 @@ from pytest_lattice.auth.evaluate import (
     value_of,
 )
 from pytest_lattice.auth.reasons import explain_layer
+from pytest_lattice.model.auth_policy import Condition, Operator
 from pytest_lattice.model.caller import Caller, Role, User
 from pytest_lattice.model.message import LatticeRequest
 from tests.auth.decision_table import CASES, outcome
@@ -173,6 +174,20 @@ def test_any_value() -> None:
 
     assert evaluate([compiled(made, asked)], asked) is not None
     assert evaluate([compiled(made, asked, any_value=True)], asked) is None
+
+
+def test_unknown_key_is_missing() -> None:
+    """A key that AWS does not have is one that no call has."""
+    found = []
+    for operator in ("StringEquals", "StringNotEquals"):
+        condition = Condition(Operator(operator), "aws:Nothing", ("x",))
+        (policy,) = allowing().policies
+        (only,) = policy.statements
+        changed = policy._replace(statements=(only._replace(conditions=(condition,)),))
+        made = allowing()._replace(policies=(changed,))
+        found.append(evaluate([compiled(made, call())], call()) is None)
+
+    assert found == [False, True]
 
 
 def test_value_of_a_key() -> None:

@@ -147,8 +147,10 @@ MAPPING = 'write a mapping or its JSON: {"Version": "2012-10-17", "Statement": [
             # AWS: two published examples have a trailing comma
             '{"Statement": [],}',
             [
-                " is not JSON: line 1, column 18: expecting property name enclosed in "
-                "double quotes"
+                (
+                    " is not JSON: line 1, column 18: expecting property name "
+                    "enclosed in double quotes"
+                )
             ],
         ),
         ('{"Id": "a", "Id": "b"}', [": member `Id` comes twice"]),

@@ -54,9 +54,9 @@ def test_arns() -> None:
 def test_ids_never_change() -> None:
     """Ids derive from names, so they are the same in every run."""
     assert Role("reader").user_id == Role("reader").user_id
-    assert Role("reader").user_id == "<role>"
-    assert Role("reader").credentials.access_key_id == "<key>"
-    assert User("ann").credentials.access_key_id == "<user-key>"
+    assert Role("reader").user_id == "AROA7MZGR6ZJXKJ2YVKZR:test-session"
+    assert Role("reader").credentials.access_key_id == "ASIADZX2FKQJJK6HOSAG"
+    assert User("ann").credentials.access_key_id == "AKIAB5ZDVNWOQCYPA2YX"
 
 
 def test_sessions_differ() -> None:
@@ -158,6 +158,13 @@ def test_policies_are_kept_as_text() -> None:
             [
                 "role `reader`: policies is not a list",
                 f"write [{POLICY!r}]",
+            ],
+        ),
+        (
+            {"policies": {"Statement": []}},
+            [
+                "role `reader`: policies is one document, not a list",
+                "put it in brackets: [{…}]",
             ],
         ),
         (

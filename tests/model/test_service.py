@@ -728,3 +728,23 @@ def test_weights_are_a_copy() -> None:
 def test_wrong_type_is_refused(make: Callable[[], object], said: list[str]) -> None:
     """One thing in place of a list, or no text, is named and not a `TypeError`."""
     assert refused(make) == said
+
+
+def test_id_can_be_that_of_a_deployed_one() -> None:
+    """A given id is in the ARN, is shown, and stays when the value is changed."""
+    given = Service("deployed", id="svc-0123456789abcdef0")
+
+    assert given.arn.endswith("/svc-0123456789abcdef0")
+    assert repr(given) == "Service('deployed', id='svc-0123456789abcdef0')"
+    assert replace(given, name="renamed").id == given.id
+    assert replace(Service("deployed"), name="renamed") == Service("renamed")
+
+
+@pytest.mark.parametrize(
+    "text", ["svc-1", "0123456789abcdef0", "svc-0123456789ABCDEF0"]
+)
+def test_odd_id_is_refused(text: str) -> None:
+    """An id has AWS's pattern."""
+    (said,) = refused(Service, "deployed", id=text)
+
+    assert said.endswith(f"`deployed`: id `{text}` is not svc- and 17 of 0-9 and a-z")

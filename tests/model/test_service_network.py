@@ -399,3 +399,23 @@ def test_values_are_frozen(value: object, field: str) -> None:
     with pytest.raises(FrozenInstanceError):
         setattr(value, field, None)
     assert not hasattr(value, "__dict__")
+
+
+def test_id_can_be_that_of_a_deployed_one() -> None:
+    """A given id is in the ARN, is shown, and stays when the value is changed."""
+    given = ServiceNetwork("deployed", id="sn-0123456789abcdef0")
+
+    assert given.arn.endswith("/sn-0123456789abcdef0")
+    assert repr(given) == "ServiceNetwork('deployed', id='sn-0123456789abcdef0')"
+    assert replace(given, name="renamed").id == given.id
+    assert replace(ServiceNetwork("deployed"), name="renamed") == ServiceNetwork(
+        "renamed"
+    )
+
+
+@pytest.mark.parametrize("text", ["sn-1", "0123456789abcdef0", "sn-0123456789ABCDEF0"])
+def test_odd_id_is_refused(text: str) -> None:
+    """An id has AWS's pattern."""
+    (said,) = refused(ServiceNetwork, "deployed", id=text)
+
+    assert said.endswith(f"`deployed`: id `{text}` is not sn- and 17 of 0-9 and a-z")
