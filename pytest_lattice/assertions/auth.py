@@ -233,7 +233,11 @@ def _check_known(results: tuple[LayerResult, ...], by: str) -> None:
 
 def _advice(subject: Subject) -> Iterator[str]:
     access = subject.decision.access
-    if access is None or access.call is None or not access.layers:
+    if access is not None and access.failure is not None:
+        found = access.guard.diagnose(access, subject.decision.now)
+        yield f"mistake: {found.mistake or 'none of the known ones'}"
+        return
+    if access is None or not access.layers:
         return
     change = access.smallest_change
     if change:

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 _HIDDEN = "<session token>"
 _SECRET = "<secret>"  # noqa: S105  # what stands for one
 _TOKEN_PARAMETER = re.compile(r"(X-Amz-Security-Token=)[^&\n]*")
-_TOKEN_LINE = re.compile(rf"^({TOKEN}:).*$", re.MULTILINE)
+_NOT_SENT = "<not sent>"
+_TOKEN_LINE = re.compile(rf"^({TOKEN}:)(?!{_NOT_SENT}).*$", re.MULTILINE)
 # Beyond these lengths of a request the search gives up pairs, then everything.
 _MOST_FOR_PAIRS = 8_192
 _MOST = 131_072
@@ -119,12 +120,16 @@ def diagnose(
         found, client = None, None
     else:
         client = _client_view(claim, server)
-        found = _search(
-            claim,
-            known[claim.access_key_id].credentials,
+        credentials = known[claim.access_key_id].credentials
+        mistakes = mistakes_of(
+            request,
             client,
-            mistakes_of(request, client, region=region, now=now, hosts=hosts),
+            region=region,
+            now=now,
+            hosts=hosts,
+            token=credentials.session_token,
         )
+        found = _search(claim, credentials, client, mistakes)
     mistake, advice = _words(failure, found)
     return _redacted(
         Diagnosis(
@@ -193,12 +198,13 @@ def written(view: View) -> str:
     Args:
         view: what one side computes.
     """
-    return f"{view.algorithm}\n{view.timestamp}\n{view.scope}\n{_canonical(view)}"
+    text = _canonical(view, missing=_NOT_SENT)
+    return f"{view.algorithm}\n{view.timestamp}\n{view.scope}\n{text}"
 
 
-def _canonical(view: View) -> str:
+def _canonical(view: View, *, missing: str = "") -> str:
     values = view.values
-    present = {name: values.get(name, "") for name in view.signed}
+    present = {name: values.get(name, missing) for name in view.signed}
     return canonical_request(
         view.method,
         view.path,
@@ -271,7 +277,7 @@ def _advice(failure: Failure) -> str:
     for part, advice in _ADVICE:
         if part in text:
             return advice
-    return "look at the lines marked below"
+    return "sign as AWS's documentation has it, or let an SDK do it"
 
 
 _ADVICE = (
@@ -293,12 +299,14 @@ _ADVICE = (
 def _side_by_side(client: str | None, server: str) -> list[str]:
     if client is None:
         return ["network computed", *server.split("\n")]
+    if client == server:
+        return ["both sides signed", *server.split("\n")]
     left, right = client.split("\n"), server.split("\n")
     width = min(_WIDTH, max(len(line) for line in [*left, "client signed"]))
     lines = [f"  {'client signed':<{width}} | network computed"]
     for ours, theirs in zip_longest(left, right, fillvalue=""):
         mark = " " if ours == theirs else "!"
-        lines.append(f"{mark} {ours:<{width}} | {theirs}")
+        lines.append(f"{mark} {ours:<{width}} | {theirs}".rstrip())
     return lines
 
 

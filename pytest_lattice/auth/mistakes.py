@@ -107,6 +107,7 @@ def mistakes_of(
     region: str,
     now: int,
     hosts: Sequence[str],
+    token: str | None = None,
 ) -> tuple[Mistake, ...]:
     """List the mistakes that may be behind a signature, the likely ones first.
 
@@ -116,6 +117,7 @@ def mistakes_of(
         region: of the service.
         now: the network's time, in microseconds since 1970.
         hosts: other DNS names that the client may have signed for.
+        token: the session token that the client should have sent.
     """
     return (
         *_payload(view),
@@ -124,7 +126,7 @@ def mistakes_of(
         *_query(request),
         *_scope(region),
         *_method(request),
-        *_token(),
+        *_token(view, token),
         *_time(view, now),
         *_headers(view),
     )
@@ -144,6 +146,10 @@ def _with_header(name: str, value: str | None) -> _Change:
     return lambda view: view.with_header(name, value)
 
 
+def _with_payload(value: str) -> _Change:
+    return lambda view: view.with_header(PAYLOAD, value)._replace(payload=value)
+
+
 def _with_region(region: str) -> _Change:
     return lambda view: view if view.region is None else view._replace(region=region)
 
@@ -155,6 +161,14 @@ def _with_time(text: str) -> _Change:
 
 
 def _payload(view: View) -> Iterator[Mistake]:
+    if PAYLOAD in view.signed and PAYLOAD not in view.values:
+        for value in (UNSIGNED, EMPTY):
+            yield Mistake(
+                "payload",
+                f"{PAYLOAD} was signed as {value} and is not sent",
+                f"send {PAYLOAD}: {UNSIGNED}, as it has to be signed",
+                _with_payload(value),
+            )
     advice = f"sign {UNSIGNED} in place of the body's hash"
     hashes = {
         "the hash of an empty body": EMPTY,
@@ -270,7 +284,15 @@ def _method(request: LatticeRequest) -> Iterator[Mistake]:
             )
 
 
-def _token() -> Iterator[Mistake]:
+def _token(view: View, token: str | None) -> Iterator[Mistake]:
+    if token is not None and TOKEN in view.signed and view.values.get(TOKEN) != token:
+        yield Mistake(
+            "token",
+            "another session token was signed than is sent",
+            f"send {TOKEN} as it was signed",
+            _with_header(TOKEN, token),
+        )
+
     def without(view: View) -> View:
         kept = [
             piece
@@ -290,6 +312,12 @@ def _token() -> Iterator[Mistake]:
 def _time(view: View, now: int) -> Iterator[Mistake]:
     moment = read_time(view.timestamp)
     if moment is None:
+        yield Mistake(
+            "time",
+            f"{DATE} was signed as {time_text(now)} and is not sent so",
+            f"send {DATE} as it was signed",
+            _with_time(time_text(now)),
+        )
         return
     offsets = [*range(-5, 6), *(hours * _HOUR for hours in range(-12, 15))]
     times = [moment.microseconds + offset * _SECOND for offset in offsets]

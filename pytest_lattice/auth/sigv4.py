@@ -204,15 +204,17 @@ def _in_headers(text: str, values: Mapping[str, str]) -> Claim | Failure:
 
 
 def _lacking(signature: str, timestamp: str | None) -> Failure:
-    lacking = []
+    lacking, said = [], []
     if not signature:
         lacking.append("Authorization header requires 'Signature' parameter.")
+        said.append("there is no Signature")
     if not timestamp:
         lacking.append(
             "Authorization header requires existence of either a 'X-Amz-Date' or a "
             "'Date' header."
         )
-    return incomplete(" ".join(lacking))
+        said.append(f"neither {DATE} nor date is sent")
+    return incomplete(" ".join(lacking), " and ".join(said))
 
 
 def _reordered(text: str) -> tuple[str, str]:
