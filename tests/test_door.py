@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import httpx2
@@ -39,6 +42,9 @@ from tests.shop import (
     shop,
     statement,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NO_NETWORK_POLICY = (
     "because no network-based policy allows the vpc-lattice-svcs:Invoke action"
@@ -345,6 +351,36 @@ def test_signer_with_real_time_is_let_in() -> None:
         assert_allowed(client.send(request))
         network.clock.advance(3600)
         assert_denied(client.send(request), layer="authentication")
+
+
+SIGNER = """
+import json, sys
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.session import Session
+
+request = AWSRequest("GET", sys.argv[1])
+request.context["payload_signing_enabled"] = False
+request.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
+signer = SigV4Auth(Session().get_credentials(), "vpc-lattice-svcs", "us-west-2")
+signer.add_auth(request)
+print(json.dumps(dict(request.headers)))
+"""
+
+
+def test_subprocess_signs_with_the_environment(tmp_path: Path) -> None:
+    """A program that takes its credentials from the environment is let in."""
+    with shop(READ_ONLY) as network:
+        client = network.client("orders")
+        environment = network.configuration.caller("checkout").credentials.environ()
+        done = subprocess.run(
+            [sys.executable, "-c", SIGNER, str(client.base_url.join("/cart"))],
+            env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], **environment},
+            capture_output=True,
+            check=True,
+        )
+
+        assert_allowed(client.get("/cart", headers=json.loads(done.stdout)))
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
