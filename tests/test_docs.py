@@ -39,7 +39,8 @@ def test_the_readme_explains_a_failure_as_it_happens(
         readme,
         re.MULTILINE | re.DOTALL,
     )
-    pytester.makepyfile(block.replace('client.get("/cart"), by', 'client.post("/cart"), by'))
+    broken = block.replace('client.get("/cart"), by', 'client.post("/cart"), by')
+    pytester.makepyfile(broken)
     result = pytester.runpytest_subprocess()
     printed = "\n".join(line.rstrip() for line in result.outlines)
     lines = [line.removeprefix("E").strip() for line in printed.splitlines()]

@@ -17,7 +17,9 @@ from pytest_lattice.auth.candidates import (
     for_resource,
 )
 from pytest_lattice.auth.evaluate import rows
+from pytest_lattice.auth.principal import shown as shown_principals
 from pytest_lattice.auth.reasons import explain_layer
+from pytest_lattice.model.auth_policy import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -124,7 +126,7 @@ class _Finder:
             return ""
         if identity.is_anonymous:
             return ""
-        return ", whose own policies have to allow it too"
+        return " (the policies of that caller have to allow it too)"
 
     def to_allow(self, result: LayerResult) -> list[_Together]:
         """Collect the ways in which one layer would allow."""
@@ -199,7 +201,8 @@ class _Finder:
         """Find the first change that makes an element apply, or not."""
         for change in self._candidates(row, element, wanted=wanted):
             if change.make and element.test(change.make(self._call)) is wanted:
-                return change
+                text = None if wanted else _escape(row.statement, element)
+                return change._replace(text=text or change.text)
         return None
 
     def _candidates(
@@ -217,6 +220,15 @@ class _Finder:
         if element.name.endswith("Resource"):
             return for_resource(row.policy, row.statement, self._call)
         return iter(())
+
+
+def _escape(statement: Statement, element: Element) -> str | None:
+    """Say how an element would not apply, where one example would mislead."""
+    if element.name == "Resource":
+        return f"the path were not one of {shown(statement.resources)}"
+    if element.name == "Principal" and statement.principals is not None:
+        return f"the caller were not {shown_principals(statement.principals)}"
+    return None
 
 
 def _allows(statement: Statement) -> bool:

@@ -225,7 +225,9 @@ def _elements(
     yield _action(statement)
     if statement.principals is not None:
         meant = compile_principals(
-            statement.principals, negated=statement.not_principal
+            statement.principals,
+            negated=statement.not_principal,
+            denies=statement.effect == "Deny",
         )
         if meant is not None:
             name = "NotPrincipal" if statement.not_principal else "Principal"

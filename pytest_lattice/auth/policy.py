@@ -30,6 +30,7 @@ from pytest_lattice.model.auth_policy import (
 )
 from pytest_lattice.model.auth_settings import AuthSettings
 from pytest_lattice.model.caller import MANAGED_PREFIX
+from pytest_lattice.model.names import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -225,7 +226,7 @@ def _principals(reading: _Reading, value: object, place: str) -> Principals:
         return Principals(anyone=True)
     if isinstance(value, str):
         # The AWS Gateway API Controller's guide shows a bare account id.
-        if len(value) == 12 and value.isdecimal():  # noqa: PLR2004  # AWS: account ids
+        if ACCOUNT_ID.fullmatch(value):
             return Principals(anyone=False, named=(("AWS", value),))
         reading.refuse(
             place, f'`{value}` is no principal; write "*" or {{"AWS": "{value}"}}'

@@ -58,13 +58,14 @@ def complaint(kind: str, value: str) -> str | None:
 
 
 def compile_principals(
-    principals: Principals, *, negated: bool
+    principals: Principals, *, negated: bool, denies: bool = False
 ) -> Callable[[Identity], bool] | None:
     """Compile whom a statement is about.
 
     Args:
         principals: of a validated statement.
         negated: whether the statement is about everybody else.
+        denies: whether it denies; it then excepts only who is named wholly.
 
     Returns:
         A function that tells whether a caller is meant; None where everybody is.
@@ -84,9 +85,37 @@ def compile_principals(
             or bool(named.providers and _provider_of(identity) in named.providers)
         )
 
+    if negated and denies:
+        return lambda identity: bool(_lacking(named, identity))
     if negated:
         return lambda identity: not is_named(identity)
     return is_named
+
+
+def lacking(principals: Principals, identity: Identity) -> tuple[str, ...]:
+    """List what a Deny with NotPrincipal would have to name to except a caller.
+
+    AWS: IAM/latest/UserGuide/reference_policies_elements_notprincipal: the account
+    and the user, or the account, the role and the session, or it is denied
+
+    Returns:
+        The ARNs that are not named; nothing where the caller is excepted.
+    """
+    return _lacking(_named(principals), identity)
+
+
+def _lacking(named: _Named, identity: Identity) -> tuple[str, ...]:
+    if identity.arn is None:
+        return (identity.principal,)
+    found = []
+    if identity.account not in named.accounts:
+        found.append(f"arn:aws:iam::{identity.account}:root")
+    role = _role_of(identity)
+    if role is not None and role not in named.roles:
+        found.append(identity.arn)
+    if identity.principal not in named.principals:
+        found.append(identity.principal)
+    return tuple(found)
 
 
 def _named(principals: Principals) -> _Named:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lattice.auth.conditions import several
 from pytest_lattice.auth.evaluate import rows, value_of
+from pytest_lattice.auth.principal import lacking
 from pytest_lattice.auth.principal import shown as shown_principals
 from pytest_lattice.model.auth_policy import Principals, shown
 
@@ -43,11 +44,20 @@ class StatementResult(NamedTuple):
         policy: the policy it is of.
         statement: the statement.
         misses: the elements that do not apply, in AWS's order of elements.
+        lacking: what a Deny with NotPrincipal names only in part.
     """
 
     policy: Policy
     statement: Statement
     misses: tuple[Miss, ...]
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Its statement's label, and its policy where that is not the only one."""
+        _, _, policy = self.policy.name.partition(": ")
+        label = self.statement.label
+        return f"{label} of {policy}" if policy else label
 
     @property
     def applies(self) -> bool:
@@ -59,6 +69,9 @@ class StatementResult(NamedTuple):
         """The first element that does not apply, or what the statement does."""
         if self.misses:
             return self.misses[0].text
+        if self.lacking:
+            names = ", ".join(f"`{each}`" for each in self.lacking)
+            return f"denies, since NotPrincipal does not name {names}"
         return "allows" if self.statement.effect == "Allow" else "denies"
 
 
@@ -78,9 +91,13 @@ class LayerResult(NamedTuple):
     @property
     def deciding(self) -> tuple[Statement, ...]:
         """The statements that the verdict rests on; none for an implicit deny."""
+        return tuple(each.statement for each in self._deciding)
+
+    @property
+    def _deciding(self) -> tuple[StatementResult, ...]:
         effect = {"ALLOW": "Allow", "EXPLICIT_DENY": "Deny"}.get(self.verdict)
         return tuple(
-            each.statement
+            each
             for each in self.statements
             if each.applies and each.statement.effect == effect
         )
@@ -88,7 +105,8 @@ class LayerResult(NamedTuple):
     @property
     def reason(self) -> str:
         """The verdict in words."""
-        source, names = self.source, ", ".join(each.label for each in self.deciding)
+        source = self.source
+        names = ", ".join(each.label for each in self._deciding)
         if self.verdict == "ALLOW":
             return f"{source.name} allows: {names}"
         if self.verdict == "EXPLICIT_DENY":
@@ -117,6 +135,7 @@ def explain_layer(
                 for element in row.elements
                 if not element.test(call)
             ),
+            _lacking(row.statement, call),
         )
         for row in rows(source, any_value=any_value)
     )
@@ -127,6 +146,13 @@ def explain_layer(
     elif "Allow" in effects:
         verdict = "ALLOW"
     return LayerResult(source, verdict, results)
+
+
+def _lacking(statement: Statement, call: Call) -> tuple[str, ...]:
+    if not statement.not_principal or statement.effect == "Allow":
+        return ()
+    named = statement.principals
+    return () if named is None or named.anyone else lacking(named, call.identity)
 
 
 def _text(miss: Miss) -> str:
@@ -144,8 +170,13 @@ def _text(miss: Miss) -> str:
             verb = "covers" if negated else "does not cover"
             return f"{name} {shown(statement.resources)} {verb} {call.resource}"
     condition = miss.element.condition
-    key = condition.key if condition else ""
-    return f"{condition}, but {found_text(value_of(call, key))}"
+    if condition is None:
+        return name
+    value = value_of(call, condition.key)
+    text = f"{condition}, but {found_text(value)}"
+    if isinstance(value, tuple) and not condition.operator.quantifier:
+        text += ", which need ForAnyValue: or ForAllValues:"
+    return text
 
 
 def _caller(call: Call) -> str:

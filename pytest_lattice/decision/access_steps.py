@@ -13,7 +13,7 @@ from pytest_lattice.decision.step import Step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_lattice.auth.reasons import LayerResult, StatementResult
+    from pytest_lattice.auth.reasons import LayerResult
     from pytest_lattice.decision.guard import Access
 
 #: How many statements of one layer are shown; those that came nearest are.
@@ -44,7 +44,6 @@ def access_steps(access: Access, *, every_statement: bool = False) -> Iterator[S
 
 
 def _statement_steps(result: LayerResult) -> Iterator[Step]:
-    several = len(result.source.policies) > 1
     nearest = sorted(result.statements, key=lambda each: len(each.misses))
     shown = nearest[:_STATEMENTS_SHOWN]
     for each in result.statements:
@@ -52,7 +51,7 @@ def _statement_steps(result: LayerResult) -> Iterator[Step]:
             yield Step(
                 f"  {each.statement.effect}",
                 passed=each.applies,
-                text=_statement_text(each, several=several),
+                text=f"{each.label}: {each.reason}",
             )
     if hidden := len(nearest) - len(shown):
         yield Step(
@@ -60,8 +59,3 @@ def _statement_steps(result: LayerResult) -> Iterator[Step]:
             passed=False,
             text=f"{hidden} more statements do not apply; these came nearest",
         )
-
-
-def _statement_text(result: StatementResult, *, several: bool) -> str:
-    where = f"{result.policy.name}: " if several else ""
-    return f"{where}{result.statement.label}: {result.reason}"

@@ -316,15 +316,16 @@ class Guard:
         owner = self._identities[caller.principal].label
 
         def source(kind: PolicyKind, *texts: PolicyDocument) -> PolicySource:
+            several = len(texts) > 1
             policies = tuple(
                 read_policy(
                     str(text),
-                    f"{kind} of {owner}",
+                    f"{kind} of {owner}" + (f": policy {n}" if several else ""),
                     "identity",
                     settings=self.settings,
                     warn=self._warn,
                 )
-                for text in texts
+                for n, text in enumerate(texts, start=1)
             )
             return PolicySource("identity", kind, owner, policies)
 

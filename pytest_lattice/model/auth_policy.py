@@ -8,6 +8,7 @@ what a policy says and can be walked; they decide nothing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import (
     TYPE_CHECKING,
@@ -49,6 +50,8 @@ _STATEMENT_MEMBERS = (
     "NotResource",
     "Condition",
 )
+#: Numbers lie between it and its opposite; others could not be written.
+_LEAST = -(10**300)
 #: No policy needs more; beyond it a document is not read, so no stack overflows.
 _DEPTH = 20
 
@@ -203,6 +206,8 @@ def policy_text(document: object, where: str) -> str:
     if isinstance(document, str):
         document = _parsed(document, where)
     if not isinstance(document, Mapping):
+        if hasattr(document, "read_text"):
+            raise advised(f"{where} is a path", "write path.read_text()")
         raise advised(
             f"{where} is a {type(document).__name__}, not a policy document",
             'write a mapping or its JSON: {"Version": "2012-10-17", "Statement": […]}',
@@ -245,20 +250,32 @@ def _parsed(text: str, where: str) -> object:
             text, object_pairs_hook=refuse_repeated, parse_constant=refuse_constant
         )
     except json.JSONDecodeError as error:
-        raise ConfigurationError(
-            f"{where} is not JSON: line {error.lineno}, column {error.colno}: "
-            f"{error.msg[:1].lower()}{error.msg[1:]}"
-        ) from None
+        raise _no_json(text, error, where) from None
     except RecursionError:
         raise ConfigurationError(f"{where} is nested too deeply") from None
     except ValueError as error:  # a number of thousands of digits
         raise ConfigurationError(f"{where} is not JSON: {error}") from None
 
 
+def _no_json(text: str, error: json.JSONDecodeError, where: str) -> ConfigurationError:
+    found = ConfigurationError(
+        f"{where} is not JSON: line {error.lineno}, column {error.colno}: "
+        f"{error.msg[:1].lower()}{error.msg[1:]}"
+    )
+    if re.fullmatch(r"[^\s{}\[\]]+\.\w+", text):
+        found.add_note("is it the name of a file? Path(…).read_text() is its text")
+    elif re.search(r",\s*$", text[: error.pos]):
+        found.add_note("a comma stands before the closing bracket")
+    return found
+
+
 def _plain(value: object, where: str, place: str, depth: int) -> Any:  # noqa: ANN401  # JSON
     """Copy what a user wrote into what JSON has; lists for every sequence."""
     if depth > _DEPTH:
         raise ConfigurationError(f"{where} is nested too deeply")
+    if isinstance(value, int | float) and not _LEAST < value < -_LEAST:
+        # JSON has neither infinity nor NaN, and no number of a policy is this large
+        raise ConfigurationError(f"{where}: {place}: the number is out of range")
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Mapping):

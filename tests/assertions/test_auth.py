@@ -90,8 +90,9 @@ def test_a_denial_is_explained(network: LatticeNetwork) -> None:
         "    Allow   no   Statement[0] `ReadOnly`: StringEquals "
         'vpc-lattice-svcs:RequestMethod "GET", but it is "POST"\n'
         "  identity  yes  identity-based policy of role `checkout` allows: "
-        "Statement[0]\n"
-        "    Allow   yes  Statement[0]: allows\n"
+        "Statement[0] of managed policy `VPCLatticeServicesInvokeAccess`\n"
+        "    Allow   yes  Statement[0] of managed policy "
+        "`VPCLatticeServicesInvokeAccess`: allows\n"
         "  => 403 ClientAccessDenied"
     )
 
@@ -115,7 +116,7 @@ def test_denied_for_another_reason(network: LatticeNetwork) -> None:
             f"  would be allowed if the caller were `{CHECKOUT}` and "
             "`vpc-lattice-svcs:RequestMethod` were `GET` and there were an "
             "identity-based policy of role `lazy` that allowed vpc-lattice-svcs:Invoke "
-            f"on {SERVICE_ARN}/, whose own policies have to allow it too"
+            f"on {SERVICE_ARN}/ (the policies of that caller have to allow it too)"
         ),
     ]
 

@@ -143,7 +143,12 @@ def _applies(
     for name, test in members.items():
         if name in statement and not test(name):
             return False
-        if f"Not{name}" in statement and test(f"Not{name}"):
+        if f"Not{name}" not in statement:
+            continue
+        excepts = test(f"Not{name}")
+        if name == "Principal" and statement["Effect"] == "Deny":
+            excepts = _names_wholly(statement["NotPrincipal"], caller)
+        if excepts:
             return False
     return all(
         _holds(
@@ -172,6 +177,23 @@ def _key(name: str) -> str:
 def _names(principal: Any, caller: Caller | None) -> bool:  # noqa: ANN401  # JSON
     named = principal if isinstance(principal, str) else principal["AWS"]
     return any(_is(each, caller) for each in _list(named))
+
+
+def _names_wholly(principal: Any, caller: Caller | None) -> bool:  # noqa: ANN401  # JSON
+    """Tell whether a Deny excepts a caller: account and user, or role and session."""
+    named = _list(principal if isinstance(principal, str) else principal["AWS"])
+    if "*" in named:
+        return True
+    if caller is None:
+        return False
+    account = {caller.account, f"arn:aws:iam::{caller.account}:root"}
+    if isinstance(caller, User):
+        return bool(account & {*named}) and caller.arn in named
+    return (
+        bool(account & {*named})
+        and caller.principal in named
+        and any(_is_role(each, caller) for each in named)
+    )
 
 
 def _is(principal: str, caller: Caller | None) -> bool:

@@ -34,7 +34,7 @@ from tests.auth.scene import (
 ROLE = Role("reader")
 METHOD = "vpc-lattice-svcs:RequestMethod"
 NETWORK_ARN = "vpc-lattice-svcs:ServiceNetworkArn"
-OWN = ", whose own policies have to allow it too"
+OWN = " (the policies of that caller have to allow it too)"
 ON = f"vpc-lattice-svcs:Invoke on {SERVICE}/"
 
 
@@ -127,8 +127,12 @@ def test_allowed_if(
         ({}, None, ""),
         (asked("StringEquals", METHOD, "GET"), None, f'`{METHOD}` were not "GET"'),
         (asked("StringNotEquals", METHOD, "PUT"), None, f"`{METHOD}` were `PUT`"),
-        ({"Resource": f"{SERVICE}/"}, None, "the path were `/x/`"),
-        ({"Principal": {"AWS": "123456789012"}}, ROLE, "the caller were another"),
+        ({"Resource": f"{SERVICE}/"}, None, f'the path were not one of "{SERVICE}/"'),
+        (
+            {"Principal": {"AWS": "123456789012"}},
+            ROLE,
+            "the caller were not `123456789012`",
+        ),
         (
             asked("StringEquals", "aws:username", "ann"),
             User("ann"),

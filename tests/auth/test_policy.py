@@ -267,6 +267,15 @@ def test_document_is_refused(made: object, expected: list[str]) -> None:
                 )
             ],
         ),
+        (
+            {"Principal": "\uff11" * 12},
+            [
+                (
+                    f"Statement[0].Principal: `{chr(0xFF11) * 12}` is no principal; "
+                    f'write "*" or {{"AWS": "{chr(0xFF11) * 12}"}}'
+                )
+            ],
+        ),
         ({"Principal": []}, ["Statement[0].Principal: a list is no principal"]),
         ({"Principal": {}}, ["Statement[0].Principal: an object is no principal"]),
         ({"Principal": None}, ["Statement[0].Principal: null is no principal"]),

@@ -1,6 +1,7 @@
 """Policy documents as AWS keeps them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +152,7 @@ MAPPING = 'write a mapping or its JSON: {"Version": "2012-10-17", "Statement": [
                     " is not JSON: line 1, column 18: expecting property name "
                     "enclosed in double quotes"
                 )
+                "a comma stands before the closing bracket",
             ],
         ),
         ('{"Id": "a", "Id": "b"}', [": member `Id` comes twice"]),
@@ -176,6 +178,23 @@ def test_refused(document: object, expected: list[str]) -> None:
     message, *notes = expected
 
     assert said(document) == [f"{WHERE}{message}", *notes]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [float("nan"), float("inf"), -float("inf"), 10**5000, -(10**300)],
+    ids=["nan", "inf", "-inf", "long", "least"],
+)
+def test_number_that_cannot_be_written_is_refused(number: float) -> None:
+    """A number that JSON does not have, or that is too long to write, is refused."""
+    assert said({"Statement": [{"Condition": {"a": number}}]}) == [
+        f"{WHERE}: Statement[0].Condition.a: the number is out of range"
+    ]
+
+
+def test_number_beyond_any_float_is_refused() -> None:
+    """JSON text whose number would become infinite is refused."""
+    assert said('{"Id": 1e999}') == [f"{WHERE}: Id: the number is out of range"]
 
 
 def test_number_of_thousands_of_digits_is_refused() -> None:
@@ -243,3 +262,20 @@ def test_condition_on_one_line() -> None:
     assert str(Condition(operator, "aws:username", ("a*", "b"))) == (
         'ForAnyValue:StringLikeIfExists aws:username ["a*", "b"]'
     )
+
+
+@pytest.mark.parametrize(
+    ("document", "note"),
+    [
+        (
+            "policies/orders.json",
+            "is it the name of a file? Path(…).read_text() is its text",
+        ),
+        ('{"Statement": [],}', "a comma stands before the closing bracket"),
+        ('{"Statement": [1, ]}', "a comma stands before the closing bracket"),
+        (Path("orders.json"), "write path.read_text()"),
+    ],
+)
+def test_usual_slip_is_named(document: object, note: str) -> None:
+    """What is often given in place of a document is told from other text."""
+    assert said(document)[1:] == [note]
