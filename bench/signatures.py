@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from hashlib import sha256
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.guarded import PATH, ROLE, RULES, TENANT, guarded, signed
 from bench.harness import Case, compare
@@ -39,7 +39,7 @@ from pytest_lattice.model.auth_settings import AuthSettings
 from pytest_lattice.model.names import DEFAULT_REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from bench.harness import Effort
@@ -89,7 +89,7 @@ def _verify(report: Report, effort: Effort, lattice: LatticeNetwork) -> None:
     assert isinstance(claim, Claim)
     figures = compare(
         [
-            Case("signature verified", verify, lambda found: _is_role(found)),
+            Case("signature verified", verify, _is_role),
             Case("one SHA-256 and one HMAC", *_floor(arrived, claim)),
         ],
         effort,
@@ -147,7 +147,7 @@ def _sign(report: Report, effort: Effort, lattice: LatticeNetwork) -> None:
             now=now,
         )
 
-    def is_ours(found: Any) -> bool:
+    def is_ours(found: Mapping[str, str]) -> bool:
         theirs = {name.lower(): value for name, value in found.items()}
         moment = read_time(theirs[DATE])
         mine = dict(ours(moment.microseconds)) if moment else {}
@@ -164,7 +164,9 @@ def _sign(report: Report, effort: Effort, lattice: LatticeNetwork) -> None:
             report.ratio("P6", (own, figures[each.name]), goal)
 
 
-def _botocore(host: str, right: Callable[[Any], bool], report: Report) -> Case | None:
+def _botocore(
+    host: str, right: Callable[[Mapping[str, str]], bool], report: Report
+) -> Case | None:
     """Let botocore sign the headers that ours signs."""
     auth, requests = peer("botocore.auth", report), peer("botocore.awsrequest", report)
     if auth is None or requests is None:
@@ -188,7 +190,9 @@ def _for_botocore() -> object:
     )
 
 
-def _awscrt(host: str, right: Callable[[Any], bool], report: Report) -> Case | None:
+def _awscrt(
+    host: str, right: Callable[[Mapping[str, str]], bool], report: Report
+) -> Case | None:
     auth, http = peer("awscrt.auth", report), peer("awscrt.http", report)
     if auth is None or http is None:
         return None
@@ -230,16 +234,18 @@ def _sign_for_client(
     mine = SigV4Auth(ROLE, clock=lattice.clock)
     signer = auth.SigV4Auth(_for_botocore(), SERVICE, DEFAULT_REGION)
 
-    def ours() -> Any:
+    def ours() -> Mapping[str, str]:
         made.headers = original
-        return mine(made).headers
+        headers: Mapping[str, str] = mine(made).headers
+        return headers
 
-    def theirs() -> Any:
+    def theirs() -> Mapping[str, str]:
         made.headers = library.Headers(original)
         aws = requests.AWSRequest("GET", str(made.url), headers={PAYLOAD: UNSIGNED})
         signer.add_auth(aws)
         made.headers.update(dict(aws.headers))
-        return made.headers
+        headers: Mapping[str, str] = made.headers
+        return headers
 
     name = library.__name__
     figures = compare(
@@ -252,9 +258,9 @@ def _sign_for_client(
     report.ratio("P6", figures.values(), Goal(1 / 5))
 
 
-def _is_signed(headers: Any) -> bool:
+def _is_signed(headers: Mapping[str, str]) -> bool:
     names = "host;x-amz-content-sha256;x-amz-date"
-    return len(headers) == 8 and names in headers["authorization"]
+    return len(headers) == len(_DEFAULTS) + 5 and names in headers["authorization"]
 
 
 def _requests(

@@ -18,7 +18,7 @@ STATUSES = "documented|seen|inferred|our choice"
 STATUS = re.compile(rf"({STATUSES})(; ([\w/. -]+ )?({STATUSES})( [\w -]+)?)?")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 GUIDE = re.compile(r"vpc-lattice/latest/ug/[a-z0-9-]+")
-AWS_PAGE = re.compile(r"`([a-z-]+/latest/[\w/-]+)`")
+AWS_PAGE = re.compile(r"`([A-Za-z-]+/latest/[\w/-]+)`")
 
 
 class Row(NamedTuple):

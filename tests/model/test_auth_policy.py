@@ -151,7 +151,7 @@ MAPPING = 'write a mapping or its JSON: {"Version": "2012-10-17", "Statement": [
                 (
                     " is not JSON: line 1, column 18: expecting property name "
                     "enclosed in double quotes"
-                )
+                ),
                 "a comma stands before the closing bracket",
             ],
         ),
