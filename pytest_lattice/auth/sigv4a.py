@@ -129,9 +129,6 @@ def sign(
 
     AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
     """
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     timestamp = time_text(now)
     added, values = signed_values(credentials, headers, timestamp)
     values[REGION_SET] = region_set
@@ -145,19 +142,17 @@ def sign(
         names=names,
     )
     scope = f"{timestamp[:8]}/{SERVICE}/{TERMINATOR}"
+    text = string_to_sign(ASYMMETRIC, timestamp, scope, canonical)
+    authorization = (
+        f"{ASYMMETRIC} Credential={credentials.access_key_id}/{scope}, "
+        f"SignedHeaders={names}, Signature={_proof(credentials, text)}"
+    )
+    return (*added, (REGION_SET, region_set), ("authorization", authorization))
+
+
+def _proof(credentials: Credentials, text: bytes) -> str:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     key = _key(credentials.access_key_id, credentials.secret_access_key)
-    proof = key.sign(
-        string_to_sign(ASYMMETRIC, timestamp, scope, canonical),
-        ec.ECDSA(hashes.SHA256()),
-    )
-    return (
-        *added,
-        (REGION_SET, region_set),
-        (
-            "authorization",
-            (
-                f"{ASYMMETRIC} Credential={credentials.access_key_id}/{scope}, "
-                f"SignedHeaders={names}, Signature={proof.hex()}"
-            ),
-        ),
-    )
+    return key.sign(text, ec.ECDSA(hashes.SHA256())).hex()

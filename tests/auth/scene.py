@@ -58,7 +58,7 @@ def source(
 ) -> PolicySource:
     """Read documents into the policies of one layer."""
     reads: Kind = "identity" if layer == "identity" else "auth"
-    named: PolicyKind = kind or f"{layer}-based policy"  # type: ignore[assignment]
+    named: PolicyKind = kind or f"{layer}-based policy"  # type: ignore[assignment]  # one of the kinds
     owners = {"network": "service network `shop`", "service": "service `rates`"}
     whose = owner or owners.get(layer, "role `reader`")
     where = f"{named} of {whose}"

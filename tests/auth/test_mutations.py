@@ -127,9 +127,9 @@ def test_operator_that_is_its_neighbor(
 
 real_plain, real_all, real_any, real_null = (
     conditions._plain,  # noqa: SLF001  # what is mutated
-    conditions._for_all,  # noqa: SLF001
-    conditions._for_any,  # noqa: SLF001
-    conditions._null,  # noqa: SLF001
+    conditions._for_all,  # noqa: SLF001  # see above
+    conditions._for_any,  # noqa: SLF001  # see above
+    conditions._null,  # noqa: SLF001  # see above
 )
 
 
