@@ -505,6 +505,20 @@ def test_p23_everybody_but_one_role(network: LatticeNetwork) -> None:
     assert_allowed([ask(network, "trap"), ask(network, "trap", role=OUTSIDER)])
 
 
+def test_p23_nobody_but_one_role(network: LatticeNetwork) -> None:
+    """To deny by NotPrincipal locks a role out, unless account and session are named."""
+    account = f"arn:aws:iam::{CALLER.account}:root"
+    named = [CALLER.arn, CALLER.principal, account]
+    trap = statement("Deny", Sid="Others", NotPrincipal={"AWS": CALLER.arn})
+    right = statement("Deny", Sid="Others", NotPrincipal={"AWS": named})
+    declare(network, "trap", statement(), trap)
+    declare(network, "right", statement(), right)
+
+    assert_denied(ask(network, "trap", role=CALLER), by="Others")
+    assert_allowed(ask(network, "right", role=CALLER))
+    assert_denied(ask(network, "right", role=OUTSIDER), by="Others")
+
+
 # ---- gRPC -------------------------------------------------------------------
 
 
