@@ -341,9 +341,18 @@ def _null(condition: Condition) -> Holds:
 
 def is_plain_equality(condition: Condition) -> bool:
     """Tell whether a condition only asks if one value is among texts."""
+    return _is_plain(condition, _STRING)
+
+
+def is_plain_pattern(condition: Condition) -> bool:
+    """Tell whether a condition only asks if one value fits one pattern."""
+    return len(condition.values) == 1 and _is_plain(condition, _LIKE)
+
+
+def _is_plain(condition: Condition, family: Family) -> bool:
     operator = condition.operator
     plain = not operator.quantifier and not operator.if_exists
-    return plain and OPERATORS[operator.name].family is _STRING
+    return plain and OPERATORS[operator.name].family is family
 
 
 def is_null(value: Value) -> bool:

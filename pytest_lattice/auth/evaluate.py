@@ -15,6 +15,8 @@ from pytest_lattice.auth.conditions import (
     OPERATORS,
     compile_condition,
     is_plain_equality,
+    is_plain_pattern,
+    read_values,
 )
 from pytest_lattice.auth.keys import find_key
 from pytest_lattice.auth.principal import compile_principals
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_lattice.auth.call import Place
     from pytest_lattice.auth.conditions import Value
     from pytest_lattice.auth.identity import Identity
+    from pytest_lattice.auth.keys import Reader
     from pytest_lattice.model.auth_policy import Condition, Policy, Statement
 
 Verdict: TypeAlias = Literal["ALLOW", "EXPLICIT_DENY", "IMPLICIT_DENY"]
@@ -315,12 +318,31 @@ def _condition(
         def test(call: Call) -> bool:
             return (read(call) in values) is not negated
 
+    elif key is not None and not key.several and is_plain_pattern(condition):
+        test = _pattern(policy, condition, read)
     else:
 
         def test(call: Call) -> bool:
             return holds(read(call), _nothing)
 
     return Element("Condition", test, fixed, condition)
+
+
+def _pattern(policy: Policy, condition: Condition, read: Reader) -> Applies:
+    """Compile a frequent case: one pattern, and a key with one value."""
+    (template,) = read_values(
+        condition.operator, condition.values, variables=policy.has_variables
+    )
+    fits = glob(fill(template, _nothing) or ())
+    negated = OPERATORS[condition.operator.name].negated
+
+    def test(call: Call) -> bool:
+        value = read(call)
+        if isinstance(value, str):
+            return fits(value) is not negated
+        return negated
+
+    return test
 
 
 def _open(condition: Condition) -> bool:

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from pytest_lattice.model.configuration import Configuration
     from pytest_lattice.model.message import Headers, LatticeRequest
     from pytest_lattice.model.service import Service
-    from pytest_lattice.model.service_network import ServiceNetwork
+    from pytest_lattice.model.service_network import ServiceNetwork, Vpc
     from pytest_lattice.routing.resolve import Way
-    from pytest_lattice.routing.state import ServiceState
+    from pytest_lattice.routing.state import NetworkState, ServiceState
 
 __tracebackhide__ = HIDE
 
@@ -172,7 +172,7 @@ class Guard:
             for each in configuration.callers
         }
         self._headers: dict[str, Headers] = {}
-        self._gates: dict[tuple[str, ServiceState], _Gate] = {}
+        self._gates: dict[tuple[str, ServiceState | None], _Gate] = {}
 
     # ---- deciding -----------------------------------------------------------
 
@@ -195,8 +195,9 @@ class Guard:
         Returns:
             What came of it; None where nobody had to be asked.
         """
-        gate = self._gate(request, way)
-        if may_be_signed(request) and (gate.sources or self.settings.verify_where_none):
+        gate = self._gates.get((request.source.vpc, way.service)) or self._gate(way)
+        verified = gate.sources or self.settings.verify_where_none
+        if verified and may_be_signed(request):
             found = authenticate(
                 request,
                 self.known,
@@ -220,7 +221,7 @@ class Guard:
         self, caller: Caller | None, request: LatticeRequest, way: Way, now: int
     ) -> Access | None:
         """Authorize a request as if a caller had signed it; None signs nothing."""
-        gate = self._gate(request, way)
+        gate = self._gate(way)
         if not gate.sources:
             return None
         identity = ANONYMOUS if caller is None else self._identities[caller.principal]
@@ -248,31 +249,32 @@ class Guard:
             for source in (*gate.sources, *own)
         )
 
-    def _gate(self, request: LatticeRequest, way: Way) -> _Gate:
+    def _gate(self, way: Way) -> _Gate:
         service, network, vpc = way.service, way.network, way.vpc
         if service is None or network is None or vpc is None:
             raise TypeError("only a request that came to a listener is admitted")
         # A VPC is associated with one service network.
-        gate = self._gates.get((request.source.vpc, service))
+        gate = self._gates.get((vpc.id, service))
         if gate is None:
-            owner = service.service.account
-            place = Place(
-                service_arn=service.arn,
-                service_account=owner,
-                service_tags={
-                    key.lower(): value for key, value in service.service.tags.items()
-                },
-                service_org_id=self._organizations.get(owner),
-                region=service.service.region,
-                network_arn=network.arn,
-                vpc=vpc.id,
-                vpc_account=vpc.account,
-            )
             # AWS is silent on which denial is named; transcripts name the network's
             enabled = (self._auth[network.arn], self._auth[service.arn])
             sources = tuple(each for each in enabled if each is not None)
-            gate = self._gates[request.source.vpc, service] = _Gate(place, sources)
+            gate = _Gate(self._place(vpc, network, service), sources)
+            self._gates[vpc.id, service] = gate
         return gate
+
+    def _place(self, vpc: Vpc, network: NetworkState, service: ServiceState) -> Place:
+        value = service.service
+        return Place(
+            service_arn=service.arn,
+            service_account=value.account,
+            service_tags={key.lower(): value.tags[key] for key in value.tags},
+            service_org_id=self._organizations.get(value.account),
+            region=value.region,
+            network_arn=network.arn,
+            vpc=vpc.id,
+            vpc_account=vpc.account,
+        )
 
     def identity_headers(self, identity: Identity) -> Headers:
         """Build the identity headers of a caller, once."""
