@@ -561,7 +561,7 @@ def test_unknown_key_can_be_a_warning() -> None:
     odd = policy(statement(Condition=verb))
     listeners = [Listener("HTTP", default=FixedResponse(404))]
     with shop(auth_settings=AuthSettings(unknown_keys="warn")) as network:
-        text = "unknown condition key `vpc-lattice-svcs:Verb`, which never matches"
+        text = "unknown condition key `vpc-lattice-svcs:Verb`, which is always missing"
         with pytest.warns(LatticeWarning, match=text):
             network.add(Service("odd", auth_policy=odd, listeners=listeners))
         network.role("later")

@@ -57,6 +57,7 @@ _QUANTIFIERS: dict[str | None, Quantifier] = {
     "ForAnyValue": "ForAnyValue",
 }
 _ACTION = re.compile(r"\*|[\w*?-]+:[\w*?-]+", re.ASCII)
+_FEW = 12
 _SERVICE = "vpc-lattice-svcs"
 # Keys of other services' policies have a prefix of their own.
 _OURS = ("aws:", "vpc-lattice-svcs:", "vpc-lattice:")
@@ -331,7 +332,7 @@ def _check_key(reading: _Reading, name: str, place: str) -> str:
     message = f"unknown condition key `{name}`"
     if reading.settings.unknown_keys == "error":
         reading.refuse(place, message, _nearest_key(name))
-    reading.warn(f"{reading.where}: {place}: {message}, which never matches")
+    reading.warn(f"{reading.where}: {place}: {message}, which is always missing")
     return name
 
 
@@ -389,6 +390,15 @@ def _nearest(name: str, known: Iterable[str], *more: str) -> str:
     """Advise the nearest right name, else all of them if they are few."""
     names = [*known, *more]
     lower = {each.lower(): each for each in reversed(names)}
-    if close := get_close_matches(name.lower(), lower, n=1, cutoff=0.5):
+    # Often just the prefix is missing or wrong.
+    tails = {each.rpartition(":")[2]: lower[each] for each in lower}
+    asked = name.lower()
+    prefix = asked.partition(":")[0]
+    if close := get_close_matches(asked, lower, n=1, cutoff=0.7):
         return f"did you mean `{lower[close[0]]}`?"
-    return "" if len(names) > 12 else f"known: {', '.join(names)}"  # noqa: PLR2004  # fits a line
+    if close := get_close_matches(asked.rpartition(":")[2], tails, n=1, cutoff=0.8):
+        return f"did you mean `{tails[close[0]]}`?"
+    alike = [each for each in lower if each.startswith(f"{prefix}:")] or list(lower)
+    if close := get_close_matches(asked, alike, n=1, cutoff=0.5):
+        return f"did you mean `{lower[close[0]]}`?"
+    return "" if len(names) > _FEW else f"known: {', '.join(names)}"

@@ -302,7 +302,7 @@ def test_document_is_refused(made: object, expected: list[str]) -> None:
             {"Action": "Invoke"},
             [
                 "Statement[0].Action: `Invoke` is no action",
-                f"{NO_CLOSE_ACTION}, *",
+                "did you mean `vpc-lattice-svcs:Invoke`?",
             ],
         ),
         (
@@ -524,7 +524,7 @@ def test_unknown_key_as_a_warning() -> None:
     assert warnings == [
         (
             f"{WHERE}: Statement[0].Condition.StringEquals: unknown condition key "
-            "`aws:Nothing`, which never matches"
+            "`aws:Nothing`, which is always missing"
         )
     ]
 
