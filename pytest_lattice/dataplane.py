@@ -20,6 +20,7 @@ from pytest_lattice.errors import (
     LatticeError,
 )
 from pytest_lattice.model.action import FixedResponse
+from pytest_lattice.model.grpc_wire import grpc_status_in
 from pytest_lattice.model.message import LatticeResponse
 from pytest_lattice.model.outcome import Denied, Unreachable, Unroutable
 from pytest_lattice.routing.forwarding import (
@@ -165,11 +166,12 @@ class DataPlane:
         if isinstance(reply.body, bytes):
             exchange = self._exchange(flight, reply, received, len(reply.body))
             self._keep(exchange)
-            return Reply(flight.decision, exchange, reply.body)
+            return Reply(flight.decision, exchange, reply.body, reply.trailers)
         return Reply(
             flight.decision,
             self._exchange(flight, reply, received, 0),
             _Body(reply.body, self._stream_end(flight, reply, received)),
+            reply.trailers,
         )
 
     async def ahandle(
@@ -191,11 +193,12 @@ class DataPlane:
         if isinstance(answer.body, bytes):
             exchange = self._exchange(flight, answer, received, len(answer.body))
             self._keep(exchange)
-            return AsyncReply(flight.decision, exchange, answer.body)
+            return AsyncReply(flight.decision, exchange, answer.body, answer.trailers)
         return AsyncReply(
             flight.decision,
             self._exchange(flight, answer, received, 0),
             _Body(answer.body, self._stream_end(flight, answer, received)),
+            answer.trailers,
         )
 
     def full_name(self, host: str) -> str:
@@ -291,6 +294,7 @@ class DataPlane:
             (now - start) // 1000,
             reply.failure_reason,
             reply.detail,
+            None if reply.trailers is None else grpc_status_in(reply.trailers()),
         )
 
     def _keep(self, exchange: Exchange) -> None:

@@ -201,7 +201,7 @@ def _question(request: object) -> tuple[str, dict[str, Any]]:
     elif isinstance(request, Mapping):
         question = dict(request)
     else:
-        raise ConfigurationError(f"`{request!r}` is no request of an access matrix")
+        raise ConfigurationError(f"`{request!r}` is not a request of an access matrix")
     label = question.pop("name", None)
     if not question.get("url") or not question.get("method"):
         raise advised(

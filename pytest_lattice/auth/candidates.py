@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_lattice.model.auth_policy import Condition, Policy, Statement
     from pytest_lattice.model.caller import Caller
 
+_PATH = "vpc-lattice-svcs:RequestPath"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[!-~]+/)?([^/]+)")
 _USER = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):user/(?:[!-~]+/)?([^/]+)")
@@ -48,11 +49,14 @@ class Change(NamedTuple):
         text: after "if", such as ``the path were `/rates` ``.
         make: changes a call so; None where a policy would have to change.
         source: the policies that would have to change.
+        subject: what is changed, such as a condition key; two changes of one subject
+            cannot be made together.
     """
 
     text: str
     make: Callable[[Call], Call] | None
     source: PolicySource | None = None
+    subject: str = ""
 
 
 def for_condition(
@@ -74,7 +78,7 @@ def for_condition(
     sign = "the caller signed and " if base is not call else ""
     for value, text in _values(condition, base, variables=variables, wanted=wanted):
         make = partial(_valued, condition.key, value)
-        yield Change(f"{sign}`{condition.key}` {text}", make)
+        yield Change(f"{sign}`{condition.key}` {text}", make, subject=condition.key)
     if of_caller and base is call:
         yield Change("the caller did not sign", partial(_called_by, ANONYMOUS))
 
@@ -163,7 +167,9 @@ def for_resource(policy: Policy, statement: Statement, call: Call) -> Iterator[C
         paths.append(f"/x{path}" if path.startswith("/") else path)
     for path in (*paths, "/", "/other"):
         if path.startswith("/"):
-            yield Change(f"the path were `{path}`", partial(_with_path, path))
+            yield Change(
+                f"the path were `{path}`", partial(_with_path, path), subject=_PATH
+            )
 
 
 def _with_path(path: str, call: Call) -> Call:
@@ -179,7 +185,9 @@ def for_principal(statement: Statement, call: Call) -> Iterator[Change]:
             text = f"the caller were `{value}`"
             if _ACCOUNT.fullmatch(value):
                 text = f"the caller were of account `{caller.account}`"
-            yield Change(text, partial(_called_by, identity_of(caller)))
+            yield Change(
+                text, partial(_called_by, identity_of(caller)), subject="caller"
+            )
     if call.identity.is_anonymous:
         yield Change("the caller signed", signed)
     else:

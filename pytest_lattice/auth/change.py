@@ -74,20 +74,31 @@ def smallest_change(
 _Together = tuple[Change, ...]
 
 
-def _smallest(needs: Iterable[Sequence[_Together]]) -> Iterator[_Together]:
+def _smallest(needs: Sequence[Sequence[_Together]]) -> list[_Together]:
     """Combine one way for each need, the smallest combination first."""
+    # Each need has its share of what is tried; its last way always does.
+    share = max(2, int(_TRIED ** (1 / max(1, len(needs)))))
+    shortened = [[*ways[: share - 1], *ways[share - 1 :][-1:]] for ways in needs]
     combined = (
         tuple(dict.fromkeys(change for way in ways for change in way))
-        for ways in islice(product(*needs), _TRIED)
+        for ways in islice(product(*shortened), _TRIED)
     )
-    return iter(
-        sorted(
-            combined,
-            key=lambda changes: (
-                sum(each.make is None for each in changes),
-                len({each.text for each in changes}),
-            ),
-        )
+    return sorted(
+        (changes for changes in combined if _agree(changes)),
+        key=lambda changes: (
+            sum(each.make is None for each in changes),
+            len({each.text for each in changes}),
+        ),
+    )
+
+
+def _agree(changes: _Together) -> bool:
+    """Tell changes that can be made together from two of one thing."""
+    texts: dict[str, str] = {}
+    return all(
+        texts.setdefault(each.subject, each.text) == each.text
+        for each in changes
+        if each.subject
     )
 
 

@@ -94,7 +94,8 @@ def _header(name: str, call: Call) -> str | None:
 
 def _query(name: str, call: Call) -> tuple[str, ...] | None:
     request = call.request
-    if not request.query or _is_grpc(call):
+    # AWS: a gRPC call has no query string
+    if not request.query or request.client_protocol == "gRPC":
         return None
     values = []
     for pair in request.query.split("&"):
@@ -103,12 +104,6 @@ def _query(name: str, call: Call) -> tuple[str, ...] | None:
         if (unquote(key) if "%" in key else key) == name:
             values.append(unquote(value) if "%" in value else value)
     return tuple(values) or None
-
-
-def _is_grpc(call: Call) -> bool:
-    # AWS: a gRPC call has no query string
-    kind = _header("content-type", call) or ""
-    return call.request.http_version == "HTTP/2" and kind.startswith("application/grpc")
 
 
 def _principal_tag(name: str, call: Call) -> str | None:

@@ -267,7 +267,7 @@ def _words(
     if mismatch and mistakes:
         return names, "; ".join(each.advice for each in mistakes)
     if mismatch:
-        return "none: the signature fits", "nothing is to be put right"
+        return "none: the signature fits", "nothing to fix"
     also = f"; beside that, {names}" if names else "; beside that the signature fits"
     return failure.detail + also, _advice(failure)
 

@@ -165,16 +165,16 @@ def _sids_differ(reading: _Reading, statements: Iterable[Statement]) -> None:
 def _statement(reading: _Reading, statement: object, index: int) -> Statement:
     place = f"Statement[{index}]"
     if not isinstance(statement, dict):
-        reading.refuse(place, f"{_kind(statement)} is no statement")
+        reading.refuse(place, f"{_kind(statement)} is not a statement")
     pairs = _PAIRS if reading.kind == "auth" else _PAIRS[1:]
     known = (*_ELEMENTS, *(name for pair in pairs for name in pair))
     _known_members(reading, statement, known, place)
     sid, effect = statement.get("Sid"), statement.get("Effect")
     if sid is not None and not isinstance(sid, str):
-        reading.refuse(f"{place}.Sid", f"{_kind(sid)} is no text")
+        reading.refuse(f"{place}.Sid", f"{_kind(sid)} is not text")
     if effect not in ("Allow", "Deny"):
         # AWS: the case counts
-        problem = "is missing" if effect is None else f"`{effect}` is no effect"
+        problem = "is missing" if effect is None else f"`{effect}` is not an effect"
         reading.refuse(f"{place}.Effect", f"{problem}; write Allow or Deny")
     members = {
         names[0]: _one_of_pair(reading, statement, names, place) for names in pairs
@@ -230,10 +230,10 @@ def _principals(reading: _Reading, value: object, place: str) -> Principals:
         if ACCOUNT_ID.fullmatch(value):
             return Principals(anyone=False, named=(("AWS", value),))
         reading.refuse(
-            place, f'`{value}` is no principal; write "*" or {{"AWS": "{value}"}}'
+            place, f'`{value}` is not a principal; write "*" or {{"AWS": "{value}"}}'
         )
     if not isinstance(value, dict) or not value:
-        reading.refuse(place, f"{_kind(value)} is no principal")
+        reading.refuse(place, f"{_kind(value)} is not a principal")
     named = []
     for kind, values in value.items():
         if kind not in TYPES:
@@ -255,7 +255,7 @@ def _actions(reading: _Reading, value: object, place: str) -> tuple[str, ...]:
     for action in actions:
         if not _ACTION.fullmatch(action):
             reading.refuse(
-                place, f"`{action}` is no action", _nearest(action, ACTIONS, "*")
+                place, f"`{action}` is not an action", _nearest(action, ACTIONS, "*")
             )
         service = action.partition(":")[0].lower()
         ours = glob(parts_of(service))(_SERVICE)
@@ -291,7 +291,7 @@ def _conditions(reading: _Reading, value: object, place: str) -> tuple[Condition
     if value is None:
         return ()
     if not isinstance(value, dict):
-        reading.refuse(place, f"{_kind(value)} is no condition")
+        reading.refuse(place, f"{_kind(value)} is not a condition")
     conditions = []
     for name, keys in value.items():
         operator = _operator(reading, name, f"{place}.{name}")
@@ -374,7 +374,7 @@ def _text(reading: _Reading, value: object, place: str) -> str:
     if isinstance(value, int | float) and ".Condition." in place:
         return json.dumps(value)
     if not isinstance(value, str):
-        reading.refuse(place, f"{_kind(value)} is no text")
+        reading.refuse(place, f"{_kind(value)} is not text")
     return value
 
 
@@ -382,7 +382,7 @@ def _kind(value: object) -> str:
     """Name a value's type in JSON's words."""
     if value is None:
         return "null"
-    names = {dict: "an object", list: "a list", bool: "a boolean", str: "a text"}
+    names = {dict: "an object", list: "a list", bool: "a boolean", str: "text"}
     return names.get(type(value), "a number")
 
 

@@ -248,7 +248,7 @@ def _read_head(text: str) -> _Head | Failure:
         if name in found or name not in _PARAMETERS[:2]:
             # AWS is silent: neither is a guess of which one counts
             return incomplete(
-                f"Authorization header has '{shown(name)}' twice or in vain"
+                f"Authorization header has '{shown(name)}' twice, or it is not a parameter"
             )
         found[name] = value
     return _head(algorithm, found, "Authorization header requires '{}' parameter.")

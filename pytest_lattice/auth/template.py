@@ -76,7 +76,7 @@ def _variable(inner: str) -> str | Variable:
         return inner
     found = _INNER.fullmatch(inner)
     if found is None:
-        raise ValueError(f"`${{{inner}}}` is no policy variable")
+        raise ValueError(f"`${{{inner}}}` is not a policy variable")
     return Variable(found.group(1), found.group(2))
 
 

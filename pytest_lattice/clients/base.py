@@ -9,11 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Iterator,
+    )
 
     from pytest_lattice.decision.decide import Decision
     from pytest_lattice.decision.exchange import Exchange
-    from pytest_lattice.model.message import LatticeRequest
+    from pytest_lattice.model.message import Headers, LatticeRequest
 
 
 class Reply(NamedTuple):
@@ -25,11 +31,13 @@ class Reply(NamedTuple):
             the client raises its library's transport error.  While the body is
             still streaming, the sizes are those so far.
         body: whole, or chunks to iterate; closing the iterator ends the exchange.
+        trailers: asked when the body has ended; None where there are none.
     """
 
     decision: Decision
     exchange: Exchange | None
     body: bytes | Iterator[bytes]
+    trailers: Callable[[], Headers] | None = None
 
 
 class AsyncReply(NamedTuple):
@@ -38,6 +46,7 @@ class AsyncReply(NamedTuple):
     decision: Decision
     exchange: Exchange | None
     body: bytes | AsyncIterator[bytes]
+    trailers: Callable[[], Headers] | None = None
 
 
 class Entrance(Protocol):

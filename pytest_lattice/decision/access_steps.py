@@ -44,18 +44,19 @@ def access_steps(access: Access, *, every_statement: bool = False) -> Iterator[S
 
 
 def _statement_steps(result: LayerResult) -> Iterator[Step]:
-    nearest = sorted(result.statements, key=lambda each: len(each.misses))
-    shown = nearest[:_STATEMENTS_SHOWN]
-    for each in result.statements:
-        if each in shown:
+    missed = [n for n, each in enumerate(result.statements) if not each.applies]
+    missed.sort(key=lambda n: len(result.statements[n].misses))
+    hidden = set(missed[_STATEMENTS_SHOWN:])
+    for number, each in enumerate(result.statements):
+        if number not in hidden:
             yield Step(
                 f"  {each.statement.effect}",
                 passed=each.applies,
                 text=f"{each.label}: {each.reason}",
             )
-    if hidden := len(nearest) - len(shown):
+    if hidden:
         yield Step(
             "  …",
             passed=False,
-            text=f"{hidden} more statements do not apply; these came nearest",
+            text=f"{len(hidden)} more statements do not apply; these came nearest",
         )

@@ -272,7 +272,7 @@ def _mismatched_protocol(
     request: LatticeRequest, group: GroupState
 ) -> Unroutable | None:
     version = group.group.protocol_version or "HTTP1"
-    spoken = client_protocol(request)
+    spoken = request.client_protocol
     goes = (spoken, version) in _GOES
     post = version != "GRPC" or request.method == "POST"
     if goes and post:
@@ -285,15 +285,3 @@ def _mismatched_protocol(
         f"which speaks {version}",
         "TargetProtocolError",
     )
-
-
-def client_protocol(request: LatticeRequest) -> str:
-    """Name what the client speaks: ``HTTP/1.1``, ``HTTP/2`` or ``gRPC``."""
-    if request.http_version == "HTTP/1.1":
-        return "HTTP/1.1"
-    for value in request.header_values("content-type"):
-        media_type = value.partition(";")[0].strip().lower()
-        # `application/grpc-web` is another protocol, which is plain HTTP.
-        if media_type.partition("+")[0] == "application/grpc":
-            return "gRPC"
-    return "HTTP/2"

@@ -47,6 +47,7 @@ class Exchange(NamedTuple):
         duration: milliseconds until the last byte went to the client.
         failure_reason: AWS's ``failureReason``; None for none.
         detail: for people: what a target did wrong, if it did.
+        grpc_status: how the target ended a gRPC call; None where it was none.
     """
 
     decision: Decision
@@ -59,6 +60,7 @@ class Exchange(NamedTuple):
     duration: int = 0
     failure_reason: str | None = None
     detail: str | None = None
+    grpc_status: int | None = None
 
     @property
     def request(self) -> LatticeRequest:
@@ -135,6 +137,7 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
         # Our choice: in-process requests report the first cipher of TLS 1.3
         ssl_cipher="TLS_AES_128_GCM_SHA256" if https else "-",
         tls_version="TLSv1.3" if https else "-",
+        grpc_response_code=exchange.grpc_status,
         request_id=exchange.request_id,
         **_caller_fields(decision),
     )

@@ -140,7 +140,7 @@ Action: TypeAlias = Forward | FixedResponse
 
 
 def check_action(action: object, where: str) -> None:
-    """Refuse what is no action.
+    """Refuse what is not an action.
 
     Raises:
         ConfigurationError: it is neither a `Forward` nor a `FixedResponse`.

@@ -292,5 +292,5 @@ def _plain(value: object, where: str, place: str, depth: int) -> Any:  # noqa: A
             for index, each in enumerate(value)
         ]
     raise ConfigurationError(
-        f"{where}: {place}: a {type(value).__name__} is no value of a policy"
+        f"{where}: {place}: a {type(value).__name__} is not a value of a policy"
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from pytest_lattice.errors import HIDE, ConfigurationError, unknown
-from pytest_lattice.model.value import Value, is_whole
+from pytest_lattice.model.value import Value, check_text, is_whole
 
 __tracebackhide__ = HIDE
 
@@ -74,6 +74,12 @@ class AuthSettings(Value):
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise unknown(f"auth setting {name}", getattr(self, name), choices)
+        check_text(self.anonymous_user, "auth setting anonymous_user")
+        if not isinstance(self.verify_where_none, bool):
+            raise ConfigurationError(
+                f"auth setting verify_where_none `{self.verify_where_none!r}` is "
+                "not True or False"
+            )
         if not is_whole(self.clock_window_seconds, _WINDOWS):
             raise ConfigurationError(
                 f"clock window `{self.clock_window_seconds!r}` is not from 1 to "

@@ -69,6 +69,18 @@ class LatticeRequest(NamedTuple):
         port = "" if self.port == usual else f":{self.port}"
         return f"{self.scheme}://{self.server_name}{port}{self.target}"
 
+    @property
+    def client_protocol(self) -> str:
+        """What the client speaks: ``HTTP/1.1``, ``HTTP/2`` or ``gRPC``."""
+        if self.http_version == "HTTP/1.1":
+            return "HTTP/1.1"
+        for value in self.header_values("content-type"):
+            media_type = value.partition(";")[0].strip().lower()
+            # `application/grpc-web` is another protocol, which is plain HTTP.
+            if media_type.partition("+")[0] == "application/grpc":
+                return "gRPC"
+        return "HTTP/2"
+
     def header_values(self, name: str) -> tuple[str, ...]:
         """Return all values of a header; the name in lower case."""
         return tuple(value for each, value in self.headers if each == name)

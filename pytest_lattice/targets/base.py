@@ -6,7 +6,13 @@ It sees the request as AWS would forward it and knows nothing of rules or logs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -73,12 +79,14 @@ class TargetReply(NamedTuple):
         failure_reason: an access-log failure reason where the network made the
             answer because of the target, such as ``TargetProtocolError``.
         detail: for people: what was wrong, when there is a failure reason.
+        trailers: asked when the body has ended; None where there can be none.
     """
 
     response: LatticeResponse
     body: ResponseBody
     failure_reason: str | None = None
     detail: str | None = None
+    trailers: Callable[[], Headers] | None = None
 
 
 class AsyncTargetReply(NamedTuple):
@@ -88,6 +96,7 @@ class AsyncTargetReply(NamedTuple):
     body: AsyncResponseBody
     failure_reason: str | None = None
     detail: str | None = None
+    trailers: Callable[[], Headers] | None = None
 
 
 class AppTarget(Protocol):

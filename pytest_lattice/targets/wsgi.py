@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, cast
@@ -30,11 +30,12 @@ from pytest_lattice.targets.server import (
     scheme,
     speaks_http2,
 )
+from pytest_lattice.targets.threads import AsyncChunks, in_thread, pull_from_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
-    from typing import TypeAlias, TypeVar
+    from typing import TypeAlias
     from wsgiref.types import WSGIApplication
 
     from pytest_lattice.model.message import Headers
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
         TargetRequest,
     )
 
-    T = TypeVar("T")
     ErrorInfo: TypeAlias = (
         tuple[type[BaseException], BaseException, TracebackType]
         | tuple[None, None, None]
@@ -103,11 +103,11 @@ class WsgiTarget:
         self, request: TargetRequest, body: AsyncRequestBody
     ) -> AsyncTargetReply:
         """Answer from a worker thread; see `call`."""
-        whole = body if isinstance(body, bytes) else _pull_from_thread(aiter(body))
-        reply = await _in_thread(self.call, request, whole)
+        whole = body if isinstance(body, bytes) else pull_from_thread(aiter(body))
+        reply = await in_thread(self.call, request, whole)
         if isinstance(reply.body, bytes):
             return AsyncTargetReply(reply.response, reply.body)
-        return AsyncTargetReply(reply.response, _AsyncChunks(reply.body))
+        return AsyncTargetReply(reply.response, AsyncChunks(reply.body))
 
     def close(self) -> None:
         """Do nothing: a WSGI app has no end."""
@@ -303,28 +303,6 @@ class _Chunks(Iterator[bytes]):
         return self._response.joined(())
 
 
-class _AsyncChunks(AsyncIterator[bytes]):
-    """The body of a response, of which each chunk is read in a worker thread."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-
-    async def __anext__(self) -> bytes:
-        chunk: bytes | None = await _in_thread(next, self._chunks, None)
-        if chunk is None:
-            raise StopAsyncIteration
-        return chunk
-
-    async def aclose(self) -> None:
-        """Close the body, also for a caller who is cancelled."""
-        import anyio
-
-        close = getattr(self._chunks, "close", None)
-        if close is not None:
-            with anyio.CancelScope(shield=True):
-                await _in_thread(close)
-
-
 class _ChunkReader(io.RawIOBase):
     """A request body in chunks as a file, which takes a chunk when it needs one."""
 
@@ -426,26 +404,3 @@ def _server(host: str, scheme: str) -> tuple[str, str]:
 def _breaking_off(chunks: list[bytes], error: TargetError) -> Generator[bytes]:
     yield from chunks
     raise error
-
-
-def _pull_from_thread(body: AsyncIterator[bytes]) -> Iterator[bytes]:
-    """Iterate an awaiting caller's body from the worker thread of its call."""
-    import anyio.from_thread
-
-    async def pull() -> bytes | None:
-        return await anext(body, None)
-
-    while (chunk := anyio.from_thread.run(pull)) is not None:
-        yield chunk
-
-
-async def _in_thread(function: Callable[..., T], *args: object) -> T:
-    """Call a function in a worker thread, in a copy of the caller's context."""
-    import anyio
-    import anyio.to_thread
-
-    # A limiter of its own: apps that call each other must not wait for each other's
-    # threads.
-    return await anyio.to_thread.run_sync(
-        function, *args, limiter=anyio.CapacityLimiter(1)
-    )

@@ -150,7 +150,7 @@ def test_missing_file_shows_the_matrix(network: LatticeNetwork, tmp_path: Path) 
         ),
         (
             {"callers": ["checkout"], "requests": [1]},
-            ["`1` is no request of an access matrix"],
+            ["`1` is not a request of an access matrix"],
         ),
         (
             {"callers": ["chekout"], "requests": ["GET https://orders/"]},

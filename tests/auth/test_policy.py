@@ -211,8 +211,8 @@ BAD_WILDCARD = (
         ({"Statement": []}, ["Statement: there is no statement"]),
         ({}, ["Statement: there is no statement"]),
         ({"Statement": "*"}, ["Statement: there is no statement"]),
-        ({"Statement": ["*"]}, ["Statement[0]: a text is no statement"]),
-        ({"Statement": [None]}, ["Statement[0]: null is no statement"]),
+        ({"Statement": ["*"]}, ["Statement[0]: text is not a statement"]),
+        ({"Statement": [None]}, ["Statement[0]: null is not a statement"]),
         (
             document(statement(), version="2012-10-18"),
             ["Version: `2012-10-18` is not 2012-10-17 or 2008-10-17"],
@@ -244,9 +244,9 @@ def test_document_is_refused(made: object, expected: list[str]) -> None:
     [
         (
             {"Effect": "allow"},
-            ["Statement[0].Effect: `allow` is no effect; write Allow or Deny"],
+            ["Statement[0].Effect: `allow` is not an effect; write Allow or Deny"],
         ),
-        ({"Sid": 1}, ["Statement[0].Sid: a number is no text"]),
+        ({"Sid": 1}, ["Statement[0].Sid: a number is not text"]),
         (
             {"Actions": INVOKE},
             [
@@ -262,7 +262,7 @@ def test_document_is_refused(made: object, expected: list[str]) -> None:
             {"Principal": "reader"},
             [
                 (
-                    "Statement[0].Principal: `reader` is no principal; "
+                    "Statement[0].Principal: `reader` is not a principal; "
                     'write "*" or {"AWS": "reader"}'
                 )
             ],
@@ -271,14 +271,14 @@ def test_document_is_refused(made: object, expected: list[str]) -> None:
             {"Principal": "\uff11" * 12},
             [
                 (
-                    f"Statement[0].Principal: `{chr(0xFF11) * 12}` is no principal; "
+                    f"Statement[0].Principal: `{chr(0xFF11) * 12}` is not a principal; "
                     f'write "*" or {{"AWS": "{chr(0xFF11) * 12}"}}'
                 )
             ],
         ),
-        ({"Principal": []}, ["Statement[0].Principal: a list is no principal"]),
-        ({"Principal": {}}, ["Statement[0].Principal: an object is no principal"]),
-        ({"Principal": None}, ["Statement[0].Principal: null is no principal"]),
+        ({"Principal": []}, ["Statement[0].Principal: a list is not a principal"]),
+        ({"Principal": {}}, ["Statement[0].Principal: an object is not a principal"]),
+        ({"Principal": None}, ["Statement[0].Principal: null is not a principal"]),
         (
             {"Principal": {"Aws": "*"}},
             [
@@ -292,7 +292,7 @@ def test_document_is_refused(made: object, expected: list[str]) -> None:
         ),
         (
             {"Principal": {"AWS": 123456789012}},
-            ["Statement[0].Principal.AWS: a number is no text"],
+            ["Statement[0].Principal.AWS: a number is not text"],
         ),
         (
             {"NotPrincipal": {"AWS": "arn:aws:iam::123456789012:role/*"}},
@@ -301,7 +301,7 @@ def test_document_is_refused(made: object, expected: list[str]) -> None:
         (
             {"Action": "Invoke"},
             [
-                "Statement[0].Action: `Invoke` is no action",
+                "Statement[0].Action: `Invoke` is not an action",
                 "did you mean `vpc-lattice-svcs:Invoke`?",
             ],
         ),
@@ -327,9 +327,9 @@ def test_document_is_refused(made: object, expected: list[str]) -> None:
             ],
         ),
         ({"Action": []}, ["Statement[0].Action: the list is empty"]),
-        ({"Action": [["*"]]}, ["Statement[0].Action: a list is no text"]),
+        ({"Action": [["*"]]}, ["Statement[0].Action: a list is not text"]),
         ({"Resource": ""}, ["Statement[0].Resource: a resource is empty"]),
-        ({"Resource": {"a": "b"}}, ["Statement[0].Resource: an object is no text"]),
+        ({"Resource": {"a": "b"}}, ["Statement[0].Resource: an object is not text"]),
         (
             {"Resource": "*/${aws:username"},
             ["Statement[0].Resource: a variable `${` is not closed"],
@@ -370,8 +370,8 @@ KEY = "vpc-lattice-svcs:RequestMethod"
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ([], [": a list is no condition"]),
-        ({"StringEquals": "GET"}, [".StringEquals: a text has no condition keys"]),
+        ([], [": a list is not a condition"]),
+        ({"StringEquals": "GET"}, [".StringEquals: text has no condition keys"]),
         (
             {"StringEqual": {KEY: "GET"}},
             [
@@ -423,10 +423,10 @@ KEY = "vpc-lattice-svcs:RequestMethod"
             [".StringEquals: unknown condition key `kms:x`"],
         ),
         ({"StringEquals": {KEY: []}}, [f".StringEquals.{KEY}: the list is empty"]),
-        ({"StringEquals": {KEY: None}}, [f".StringEquals.{KEY}: null is no text"]),
+        ({"StringEquals": {KEY: None}}, [f".StringEquals.{KEY}: null is not text"]),
         (
             {"StringEquals": {KEY: {"a": "b"}}},
-            [f".StringEquals.{KEY}: an object is no text"],
+            [f".StringEquals.{KEY}: an object is not text"],
         ),
         (
             {"NumericEquals": {"vpc-lattice-svcs:Port": "http"}},
@@ -453,7 +453,7 @@ KEY = "vpc-lattice-svcs:RequestMethod"
         ),
         (
             {"StringEquals": {KEY: "${a b}"}},
-            [f".StringEquals.{KEY}: `${{a b}}` is no policy variable"],
+            [f".StringEquals.{KEY}: `${{a b}}` is not a policy variable"],
         ),
     ],
 )

@@ -47,11 +47,14 @@ def test_read(text: str, parts: tuple[TemplatePart, ...]) -> None:
     [
         ("${", "a variable `${` is not closed"),
         ("a${aws:username", "a variable `${` is not closed"),
-        ("${}", "`${}` is no policy variable"),
-        ("${ }", "`${ }` is no policy variable"),
-        ("${a b}", "`${a b}` is no policy variable"),
-        ("${aws:username, none}", "`${aws:username, none}` is no policy variable"),
-        ("${aws:username, 'it's'}", "`${aws:username, 'it's'}` is no policy variable"),
+        ("${}", "`${}` is not a policy variable"),
+        ("${ }", "`${ }` is not a policy variable"),
+        ("${a b}", "`${a b}` is not a policy variable"),
+        ("${aws:username, none}", "`${aws:username, none}` is not a policy variable"),
+        (
+            "${aws:username, 'it's'}",
+            "`${aws:username, 'it's'}` is not a policy variable",
+        ),
     ],
 )
 def test_refused(text: str, message: str) -> None:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lattice.decision.decide import client_protocol
 from pytest_lattice.draws import Deck
 from pytest_lattice.model.action import FixedResponse, Forward
 from pytest_lattice.model.configuration import Resource
@@ -472,7 +471,7 @@ def test_client_protocol(
     headers = tuple(("content-type", each) for each in content_types)
 
     assert (
-        client_protocol(request(http_version=http_version, headers=headers)) == expected
+        request(http_version=http_version, headers=headers).client_protocol == expected
     )
 
 

@@ -167,9 +167,9 @@ MAPPING = 'write a mapping or its JSON: {"Version": "2012-10-17", "Statement": [
         ({1: "a"}, [": member `1` is not text"]),
         (
             {"Statement": [{"Sid": b"a"}]},
-            [": Statement[0].Sid: a bytes is no value of a policy"],
+            [": Statement[0].Sid: a bytes is not a value of a policy"],
         ),
-        ({"Statement": {"a", "b"}}, [": Statement: a set is no value of a policy"]),
+        ({"Statement": {"a", "b"}}, [": Statement: a set is not a value of a policy"]),
     ],
     ids=str,
 )

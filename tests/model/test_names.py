@@ -107,7 +107,7 @@ def test_reserved_prefix_of_another_kind_passes() -> None:
 
 
 def test_name_is_text() -> None:
-    """What is no text is shown as it is written in Python."""
+    """What is not text is shown as it is written in Python."""
     assert refused(check_name, "service", None) == [
         "the name of a service is text, not `None`"
     ]

@@ -1,0 +1,435 @@
+"""One call of a blocking gRPC servicer: its context, its messages and its status.
+
+A call with one request and one response runs in the calling thread.  One with a stream
+has a daemon thread, because a servicer may be ahead of its client or wait for it.
+What goes wrong becomes the status that a `grpc.server` would send.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+
+from pytest_lattice.model.grpc_wire import (
+    CONTENT_TYPE,
+    LINE,
+    FrameError,
+    Status,
+    frame,
+    headers_of,
+    metadata_of,
+    timeout_in,
+    trailers_of,
+)
+from pytest_lattice.model.message import LatticeResponse
+from pytest_lattice.targets.base import TargetReply
+from pytest_lattice.targets.grpc_servicers import behavior_of
+from pytest_lattice.targets.server import client_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_lattice.model.grpc_wire import Metadata
+    from pytest_lattice.model.message import Headers
+    from pytest_lattice.targets.base import TargetRequest
+
+# How far a servicer may be ahead of its client, as HTTP/2's first window.
+_WINDOW = 64 * 1024
+_UNKNOWN = grpc.StatusCode.UNKNOWN
+_INTERNAL = grpc.StatusCode.INTERNAL
+
+
+class Context(grpc.ServicerContext):
+    """What a servicer asks and tells about its call.
+
+    Args:
+        request: the request on its last hop.
+        now: the network's time in microseconds.
+    """
+
+    def __init__(self, request: TargetRequest, now: Callable[[], int]) -> None:
+        self._request = request
+        self._now = now
+        self._timeout = timeout_in(request.headers)
+        self._began = now()
+        self._callbacks: list[Callable[[], None]] | None = []
+        self._code: Any = None
+        self._details: bytes | None = None
+        self._trailing: Metadata = ()
+        self.initial: Metadata | None = None
+        self.aborted = False
+        self.changed = threading.Condition()
+        self.on_head: Callable[[], None] | None = None
+
+    def is_active(self) -> bool:
+        """Tell whether the client still waits."""
+        return self._callbacks is not None and self.time_remaining() != 0
+
+    def time_remaining(self) -> float | None:
+        """Return the seconds that are left, by the network's clock."""
+        if self._timeout is None:
+            return None
+        return max(self._timeout - (self._now() - self._began) / 1e6, 0)
+
+    def cancel(self) -> None:
+        """End the call with CANCELLED."""
+        self._code, self._details = grpc.StatusCode.CANCELLED, b"Cancelled"
+        self.end()
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """Call back when the call ends."""
+        if self._callbacks is None:
+            return False
+        self._callbacks.append(callback)
+        return True
+
+    def end(self) -> None:
+        """Call back; nothing happens the second time."""
+        with self.changed:
+            callbacks, self._callbacks = self._callbacks, None
+            self.changed.notify_all()
+        for each in callbacks or ():
+            each()
+
+    def invocation_metadata(self) -> Metadata:
+        """Return the metadata of the call, with Lattice's headers."""
+        return metadata_of(self._request.headers)
+
+    def peer(self) -> str:
+        """Return Lattice's address, from which targets are called."""
+        address = client_address(self._request.route)
+        return f"ipv6:%5B{address}%5D:49152" if ":" in address else f"ipv4:{address}:49152"
+
+    def peer_identities(self) -> None:
+        """Return nothing: Lattice shows targets no certificate."""
+
+    def peer_identity_key(self) -> None:
+        """Return nothing; see `peer_identities`."""
+
+    def auth_context(self) -> Mapping[str, Any]:
+        """Return nothing; see `peer_identities`."""
+        return {}
+
+    def set_compression(self, compression: object) -> None:
+        """Do nothing: messages are not compressed here."""
+
+    def disable_next_message_compression(self) -> None:
+        """Do nothing; see `set_compression`."""
+
+    def send_initial_metadata(self, initial_metadata: Any) -> None:  # noqa: ANN401  # pairs
+        """Send the head of the response.
+
+        Raises:
+            ValueError: it was sent before.
+        """
+        if self.initial is not None:
+            raise ValueError("Initial metadata no longer allowed!")
+        self.initial = tuple(initial_metadata)
+        if self.on_head is not None:
+            self.on_head()
+
+    def set_trailing_metadata(self, trailing_metadata: Any) -> None:  # noqa: ANN401  # pairs
+        """Keep what is sent with the status."""
+        self._trailing = tuple(trailing_metadata)
+
+    def trailing_metadata(self) -> Metadata:
+        """Return what is sent with the status."""
+        return self._trailing
+
+    def abort(self, code: Any, details: str) -> NoReturn:  # noqa: ANN401  # a StatusCode
+        """End the call with a status.
+
+        Raises:
+            Exception: always, as that of grpc does.
+        """
+        if code == grpc.StatusCode.OK:
+            code, details = _UNKNOWN, ""
+        self._code, self._details, self.aborted = code, details.encode(), True
+        raise Exception  # noqa: TRY002  # the class that servicers meet in grpc
+
+    def abort_with_status(self, status: Any) -> NoReturn:  # noqa: ANN401  # a grpc.Status
+        """End the call with a status and its trailing metadata."""
+        self._trailing = tuple(status.trailing_metadata or ())
+        self.abort(status.code, status.details)
+
+    def set_code(self, code: Any) -> None:  # noqa: ANN401  # a StatusCode
+        """Keep the status for the end of the call."""
+        self._code = code
+
+    def code(self) -> Any:  # noqa: ANN401  # a StatusCode
+        """Return the status as set."""
+        return self._code
+
+    def set_details(self, details: str) -> None:
+        """Keep the message of the status for the end of the call."""
+        self._details = details.encode()
+
+    def details(self) -> bytes | None:
+        """Return the message of the status as set."""
+        return self._details
+
+    def status(self, code: Any, details: str) -> Status:  # noqa: ANN401  # a StatusCode
+        """Return how the call ends: as set, or else as given."""
+        chosen = number_of(self._code, code)
+        said = details if self._details is None else self._details.decode()
+        return Status(chosen, said, self._trailing)
+
+
+def number_of(code: Any, default: Any) -> int:  # noqa: ANN401  # StatusCodes
+    """Return the number of a status; UNKNOWN for what is none."""
+    code = default if code is None else code
+    if isinstance(code, int):
+        return code
+    value = getattr(code, "value", None)
+    return value[0] if isinstance(value, tuple) else 2
+
+
+class Rpc:
+    """One call of a blocking servicer.
+
+    Args:
+        request: the request on its last hop.
+        handler: the handler of the method.
+        messages: what the client sends.
+        now: the network's time in microseconds.
+    """
+
+    def __init__(
+        self,
+        request: TargetRequest,
+        handler: Any,  # noqa: ANN401  # an RpcMethodHandler
+        messages: Iterator[bytes],
+        *,
+        now: Callable[[], int],
+    ) -> None:
+        self._path = request.request.path
+        self._handler = handler
+        self._messages = messages
+        self._line = LINE.get()
+        self._status: Status | None = None
+        #: What the body of the request raised, which is the client's.
+        self.broken: Exception | None = None
+        self.context = Context(request, now)
+        if self._line is not None:
+            self._line.on_cancel(self.context.end)
+
+    def answer(self) -> TargetReply:
+        """Call the servicer, here or in a thread."""
+        handler = self._handler
+        if not (handler.request_streaming or handler.response_streaming):
+            body = b"".join(self.frames())
+            if self.broken is not None:
+                raise self.broken
+            return TargetReply(self.head(), body, trailers=self.trailers)
+        stream = _Stream(self)
+        stream.start()
+        return TargetReply(self.head(), stream, trailers=self.trailers)
+
+    def head(self) -> LatticeResponse:
+        """Return the head, with the initial metadata."""
+        return head_of(self.context.initial or ())
+
+    def trailers(self) -> Headers:
+        """Return the status and the trailing metadata, once the call has ended."""
+        return () if self._status is None else trailers_of(self._status)
+
+    def frames(self) -> Iterator[bytes]:
+        """Call the servicer and give the frames of its responses."""
+        try:
+            yield from self._frames()
+        finally:
+            if self._status is None:
+                self._status = self.context.status(grpc.StatusCode.OK, "")
+            if self.context.initial is None:
+                self.context.initial = ()
+            self.context.end()
+
+    def _frames(self) -> Iterator[bytes]:
+        argument = self._argument()
+        if argument is None:
+            return
+        try:
+            answer = behavior_of(self._handler)(argument, self.context)
+            answers = answer if self._handler.response_streaming else (answer,)
+        except Exception as error:  # noqa: BLE001  # whatever a servicer raises
+            self._raised(error, "Exception calling application")
+            return
+        answers = iter(answers)
+        try:
+            while self._status is None:
+                try:
+                    response = next(answers)
+                except StopIteration:
+                    return
+                except Exception as error:  # noqa: BLE001  # see above
+                    self._raised(error, "Exception iterating responses")
+                    return
+                if (message := self._serialized(response)) is None:
+                    return
+                yield frame(message)
+        finally:
+            # A stream that the client left: the servicer's generator ends as well.
+            if (close := getattr(answers, "close", None)) is not None:
+                close()
+
+    def _serialized(self, response: object) -> bytes | None:
+        serialize = self._handler.response_serializer
+        try:
+            message: Any = response if serialize is None else serialize(response)
+        except Exception as error:  # noqa: BLE001  # whatever a serializer raises
+            self._note(error)
+            message = None
+        if message is None:
+            self._fail(_INTERNAL, "Failed to serialize response!")
+        return message
+
+    def _argument(self) -> Any:  # noqa: ANN401  # a message or an iterator of messages
+        requests = _Requests(self)
+        if self._handler.request_streaming:
+            return requests
+        request = next(requests, None)
+        if request is None:
+            self._fail(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f'"{self._path}" requires exactly one request message.',
+            )
+        return request
+
+    def next_request(self) -> Any:  # noqa: ANN401  # a message
+        """Read a request.
+
+        Raises:
+            StopIteration: there are no more.
+            grpc.RpcError: the client has gone.
+        """
+        if not self.context.is_active():
+            raise grpc.RpcError
+        try:
+            message = next(self._messages)
+        except FrameError as error:
+            self._fail(_INTERNAL, str(error))
+            raise StopIteration from None
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.broken = error
+            raise grpc.RpcError from error
+        deserialize = self._handler.request_deserializer
+        try:
+            request = message if deserialize is None else deserialize(message)
+        except Exception as error:  # noqa: BLE001  # whatever a deserializer raises
+            self._note(error)
+            request = None
+        if request is None:
+            self._fail(_INTERNAL, "Exception deserializing request!")
+            raise StopIteration
+        return request
+
+    def _raised(self, error: Exception, where: str) -> None:
+        if self.context.aborted:
+            self._fail(_UNKNOWN, "RPC Aborted")
+        elif self.broken is None or not isinstance(error, grpc.RpcError):
+            self._note(error)
+            self._fail(_UNKNOWN, f"{where}: {error}")
+
+    def _fail(self, code: grpc.StatusCode, details: str) -> None:
+        if self._status is None:
+            self._status = self.context.status(code, details)
+
+    def _note(self, error: Exception) -> None:
+        if self._line is not None:
+            self._line.error = error
+
+
+class _Requests(Iterator[Any]):
+    """The requests of a call, as a servicer iterates over them."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+
+    def __next__(self) -> Any:  # noqa: ANN401  # a message
+        return self._rpc.next_request()
+
+
+class _Stream(Iterator[bytes]):
+    """The responses of a servicer that runs in a thread of its own."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+        self._context = rpc.context
+        self._changed = rpc.context.changed
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._done = self._closed = self._headed = False
+
+    def start(self) -> None:
+        """Start the servicer and wait for the head of its response."""
+        self._context.on_head = self._set_head
+        threading.Thread(
+            target=copy_context().run,
+            args=(self._work,),
+            name="pytest-lattice-grpc",
+            daemon=True,
+        ).start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._headed or self._gone())
+
+    def _set_head(self) -> None:
+        with self._changed:
+            self._headed = True
+            self._changed.notify_all()
+
+    def _gone(self) -> bool:
+        return self._done or self._closed or not self._context.is_active()
+
+    def _work(self) -> None:
+        frames = self._rpc.frames()
+        try:
+            for chunk in frames:
+                if not self._put(chunk):
+                    break
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
+            with self._changed:
+                self._done = self._headed = True
+                self._changed.notify_all()
+
+    def _put(self, chunk: bytes) -> bool:
+        with self._changed:
+            self._headed = True
+            self._chunks.append(chunk)
+            self._size += len(chunk)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._size <= _WINDOW or self._gone())
+            return not self._gone()
+
+    def __next__(self) -> bytes:
+        with self._changed:
+            self._changed.wait_for(lambda: self._chunks or self._gone())
+            if self._chunks:
+                chunk = self._chunks.popleft()
+                self._size -= len(chunk)
+                self._changed.notify_all()
+                return chunk
+        if self._rpc.broken is not None:
+            raise self._rpc.broken
+        raise StopIteration
+
+    def close(self) -> None:
+        """Tell the servicer that the client has gone."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._context.end()
+
+
+def head_of(initial: Metadata) -> LatticeResponse:
+    """Return the head of a gRPC response."""
+    return LatticeResponse(
+        200, (("content-type", CONTENT_TYPE), *headers_of(initial))
+    )

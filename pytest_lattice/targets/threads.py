@@ -1,0 +1,76 @@
+"""Blocking work for an awaiting caller, in worker threads under asyncio and Trio.
+
+It knows nothing of apps or requests; anyio is imported when used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+class AsyncChunks(AsyncIterator[bytes]):
+    """The body of a response, of which each chunk is read in a worker thread.
+
+    Args:
+        chunks: the body.
+        abandon: see `in_thread`.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], *, abandon: bool = False) -> None:
+        self._chunks = chunks
+        self._abandon = abandon
+
+    async def __anext__(self) -> bytes:
+        chunk: bytes | None = await in_thread(
+            next, self._chunks, None, abandon=self._abandon
+        )
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the body, also for a caller who is cancelled."""
+        import anyio
+
+        close = getattr(self._chunks, "close", None)
+        if close is not None:
+            with anyio.CancelScope(shield=True):
+                await in_thread(close)
+
+
+def pull_from_thread(body: AsyncIterator[bytes]) -> Iterator[bytes]:
+    """Iterate an awaiting caller's body from the worker thread of its call."""
+    import anyio.from_thread
+
+    async def pull() -> bytes | None:
+        return await anext(body, None)
+
+    while (chunk := anyio.from_thread.run(pull)) is not None:
+        yield chunk
+
+
+async def in_thread(
+    function: Callable[..., T], *args: object, abandon: bool = False
+) -> T:
+    """Call a function in a worker thread, in a copy of the caller's context.
+
+    Args:
+        function: what to call.
+        args: its arguments.
+        abandon: whether a caller who is cancelled leaves it to itself.
+    """
+    import anyio
+    import anyio.to_thread
+
+    # A limiter of its own: apps that call each other must not wait for each other's
+    # threads.
+    return await anyio.to_thread.run_sync(
+        function, *args, abandon_on_cancel=abandon, limiter=anyio.CapacityLimiter(1)
+    )
