@@ -13,6 +13,9 @@ from time import time_ns
 from pytest_lattice.errors import ConfigurationError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+#: The last microsecond that has a date.
+_END = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 #: When a network's time begins unless a test says otherwise.
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -24,15 +27,14 @@ class Clock:
         start: when it begins, with a time zone.
 
     Raises:
-        ConfigurationError: a start without a time zone.
+        ConfigurationError: a start without a time zone, or outside the years 1 to
+            9999.
     """
 
     def __init__(self, start: datetime = START) -> None:
         """Set the clock."""
-        if start.tzinfo is None:
-            raise ConfigurationError(f"clock start `{start}` has no time zone")
         #: Microseconds since 1970.
-        self.microseconds = self._start = (start - _EPOCH) // timedelta(microseconds=1)
+        self.microseconds = self._start = (_utc(start) - _EPOCH) // _MICROSECOND
 
     @property
     def now(self) -> datetime:
@@ -46,11 +48,18 @@ class Clock:
             seconds: how much; not negative.
 
         Raises:
-            ConfigurationError: a negative number, or none that ends.
+            ConfigurationError: a negative number, none that ends, or one that leads
+                past the year 9999.
         """
         if not 0 <= seconds < inf:
             raise ConfigurationError(f"the clock cannot advance by `{seconds}` seconds")
-        self.microseconds += round(seconds * 1_000_000)
+        # A float too large for a whole number of microseconds is infinite by now.
+        passed = seconds * 1_000_000
+        if passed > _END or self.microseconds + round(passed) > _END:
+            raise ConfigurationError(
+                f"the clock cannot advance by `{seconds}` seconds, past the year 9999"
+            )
+        self.microseconds += round(passed)
 
     def wall(self) -> int:
         """Return real time, put forward by as much as this clock was.
@@ -63,3 +72,14 @@ class Clock:
     def __repr__(self) -> str:
         """Show the time."""
         return f"Clock({self.now.isoformat()})"
+
+
+def _utc(start: object) -> datetime:
+    if not isinstance(start, datetime) or start.utcoffset() is None:
+        raise ConfigurationError(f"clock start `{start}` has no time zone")
+    try:
+        return start.astimezone(UTC)
+    except OverflowError:
+        raise ConfigurationError(
+            f"clock start `{start}` is not in the years 1 to 9999 of UTC"
+        ) from None

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from pytest_lattice.clients.address import header_pairs, place, request_to
 from pytest_lattice.decision.decide import Decision, authorize, decide
-from pytest_lattice.errors import HIDE, LatticeError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, LatticeError, advised
 from pytest_lattice.model.message import Source
+from pytest_lattice.model.names import DEFAULT_REGION
+from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_lattice.clock import Clock
-    from pytest_lattice.decision.admission import Admission, Admit
+    from pytest_lattice.decision.admission import Admission
     from pytest_lattice.model.caller import Caller
     from pytest_lattice.model.configuration import Configuration
     from pytest_lattice.model.message import LatticeRequest
@@ -91,10 +93,11 @@ class Questions:
     ) -> Decision:
         """Decide what would happen; for the arguments see `LatticeNetwork.decide`."""
         request = self._request(
-            method, url, headers=headers, vpc=vpc, address=address, http2=http2
+            method, url, headers, vpc=vpc, address=address, http2=http2, role=role
         )
-        state, now = self._state(), self._clock.microseconds
-        return decide(state, request, now=now, draw=self._draw, admit=self._admit(role))
+        state, admission = self._parts()
+        now, admit = self._clock.microseconds, admission.admit
+        return decide(state, request, now=now, draw=self._draw, admit=admit)
 
     def authorize(
         self,
@@ -109,23 +112,28 @@ class Questions:
     ) -> Decision:
         """Decide who may; for the arguments see `LatticeNetwork.decide`."""
         request = self._request(
-            method, url, headers=headers, vpc=vpc, address=address, http2=http2
+            method, url, headers, vpc=vpc, address=address, http2=http2, role=role
         )
-        state, now = self._state(), self._clock.microseconds
-        return authorize(state, request, now=now, admit=self._admit(role))
+        state, admission = self._parts()
+        now, admit = self._clock.microseconds, admission.admit
+        return authorize(state, request, now=now, admit=admit)
 
     def _request(
         self,
         method: str,
         url: str,
-        *,
         headers: Mapping[str, str] | Sequence[tuple[str, str]],
+        *,
         vpc: str | None,
         address: str | None,
         http2: bool,
+        role: str | Caller | None,
     ) -> LatticeRequest:
         given = header_pairs(headers) if headers else ()
-        key = (method, url, given, vpc, address, http2)
+        caller = None if role is None else caller_of(self.configuration, role)
+        # A signature is of one moment.
+        signer = caller and (caller.principal, self._clock.microseconds)
+        key = (method, url, given, vpc, address, http2, signer)
         request = self._requests.get(key)
         if request is None:
             request = request_to(
@@ -134,26 +142,50 @@ class Questions:
                 headers=given,
                 http2=http2,
                 source=self.source(vpc, address, FIRST_PORT),
-                full_name=lambda host: (
-                    self._state().configuration.service(host).dns_name
-                ),
+                full_name=self._full_name,
             )
+            if caller is not None:
+                request = self._signed(request, caller)
             if len(self._requests) < _ASKED:
                 self._requests[key] = request
         return request
 
-    def _admit(self, role: str | Caller | None) -> Admit:
+    def _signed(self, request: LatticeRequest, caller: Caller) -> LatticeRequest:
+        """Sign a request, so that a question is decided just as its traffic is."""
+        from pytest_lattice.auth.sigv4 import sign
+
+        if request.header_values("authorization"):
+            raise ConfigurationError(
+                "a question takes one of role and the header `authorization`"
+            )
+        added = sign(
+            caller.credentials,
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            region=self.region_of(request.host) or DEFAULT_REGION,
+            now=self._clock.microseconds,
+        )
+        return request._replace(headers=(*request.headers, *added))
+
+    def region_of(self, host: str) -> str | None:
+        """Return the Region of the service behind a host; None for no service."""
+        try:
+            return self.configuration.service(host_name(host)).region
+        except ConfigurationError:
+            return None
+
+    def _full_name(self, host: str) -> str:
+        return self.configuration.service(host).dns_name
+
+    def _parts(self) -> tuple[State, Admission]:
         if self._compiled is None:
             raise LatticeError("the network is closed")
-        state, admission = self._compiled
-        if role is None:
-            return admission.admit
-        return admission.admit_as(caller_of(state.configuration, role))
+        return self._compiled
 
     def _state(self) -> State:
-        if self._compiled is None:
-            raise LatticeError("the network is closed")
-        return self._compiled[0]
+        return self._parts()[0]
 
 
 def caller_of(configuration: Configuration, role: str | Caller) -> Caller:

@@ -47,6 +47,30 @@ def test_small_steps_add_up() -> None:
     assert clock.now == START + timedelta(seconds=1)
 
 
+@pytest.mark.parametrize("seconds", [8e11, 1e300, 1e305, 10**30])
+def test_clock_ends_with_the_year_9999(seconds: float) -> None:
+    """Time that no date can tell is refused; nothing moves."""
+    clock = Clock()
+
+    assert refused(clock.advance, seconds) == [
+        f"the clock cannot advance by `{seconds}` seconds, past the year 9999"
+    ]
+    assert clock.now == START
+
+
+def test_clock_reaches_the_last_second() -> None:
+    """The clock can be put to the end of the year 9999, and no further."""
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    clock = Clock()
+
+    clock.advance((last - START).total_seconds())
+
+    assert clock.now == last
+    assert refused(clock.advance, 1) == [
+        "the clock cannot advance by `1` seconds, past the year 9999"
+    ]
+
+
 @pytest.mark.parametrize("seconds", [-1, -0.001, nan, inf, -inf])
 def test_clock_does_not_advance_by(seconds: float) -> None:
     """Time that goes back, never ends or is no number is refused; nothing moves."""
@@ -64,6 +88,16 @@ def test_start_needs_a_time_zone() -> None:
 
     assert refused(Clock, naive) == [
         "clock start `2026-01-01 00:00:00` has no time zone"
+    ]
+    assert refused(Clock, "2026-01-01") == ["clock start `2026-01-01` has no time zone"]
+
+
+def test_start_is_a_date_in_utc() -> None:
+    """A start that has no date in UTC is refused."""
+    late = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
+
+    assert refused(Clock, late) == [
+        f"clock start `{late}` is not in the years 1 to 9999 of UTC"
     ]
 
 

@@ -19,6 +19,7 @@ from pytest_lattice import (
     Exchange,
     FixedResponse,
     Forward,
+    LatticeAssertionError,
     LatticeNetwork,
     LatticeWarning,
     Listener,
@@ -419,7 +420,7 @@ def test_target_is_told_who_calls() -> None:
             policies=[INVOKE],
             org_id="o-exampleorgid",
             org_path="o-exampleorgid/r-ab12/ou-ab12-11111111/",
-            tags={"team": "payments", "note": "a;b"},
+            tags={"team": "payments", "note": "a b"},
             session_tags={"Team": "checkout"},
         )
         response = network.client("orders", role="teller").get("/")
@@ -438,7 +439,7 @@ def test_target_is_told_who_calls() -> None:
         assert tags == (
             f"principal={session};principalorgid=o-exampleorgid;"
             "principalorgpath=o-exampleorgid/r-ab12/ou-ab12-11111111/;"
-            "note=a\\;b;Team=checkout"
+            "note=a b;Team=checkout"
         )
 
 
@@ -647,3 +648,23 @@ def test_users_sign_with_keys_of_their_own() -> None:
             not in response.json()["headers"]["x-amzn-lattice-identity"][0]
         )
         assert_logged(network, resolved_user=user.arn, count=1)
+
+
+def test_no_text_shows_what_proves_an_identity() -> None:
+    """Tokens and signatures stay out of explanations, also where a policy asks."""
+    keys = ("authorization", "x-amz-security-token")
+    asks = {"Null": {f"vpc-lattice-svcs:RequestHeader/{key}": "true" for key in keys}}
+    with shop(policy(statement(Condition=asks))) as network:
+        token = network.configuration.caller("checkout").credentials.session_token
+        query = f"X-Amz-Security-Token={token}&X-Amz-Signature=abc&b=c"
+        for role, path in (("checkout", "/"), (None, f"/?{query}")):
+            response = network.client("orders", role=role).get(path)
+            exchange = response.extensions["pytest_lattice"]
+            with pytest.raises(LatticeAssertionError) as caught:
+                assert_allowed(response)
+            texts = [exchange.explain(), str(caught.value)]
+            texts += map(repr, (exchange, exchange.decision, exchange.decision.access))
+            texts.append(repr(exchange.request))
+            for text in texts:
+                assert token not in text
+                assert "Signature=a" not in text

@@ -656,8 +656,9 @@ def test_question_speaks_http2_over_https_only(shop: LatticeNetwork) -> None:
 
 
 def test_method_is_taken_as_it_is(shop: LatticeNetwork) -> None:
-    """A method is a token with its case, as rules compare it."""
+    """A method has its case, as rules compare it; small letters mean large ones."""
     assert shop.decide("pUrGe", "https://shop/").request.method == "pUrGe"
+    assert shop.decide("delete", "https://shop/").request.method == "DELETE"
 
 
 # ------------------------------------------------------------------ VPCs and addresses

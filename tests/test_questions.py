@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from pytest_lattice import ConfigurationError, LatticeError, LatticeNetwork, Role, User
+from pytest_lattice import (
+    ConfigurationError,
+    LatticeError,
+    LatticeNetwork,
+    Role,
+    User,
+    assert_allowed,
+    assert_denied,
+)
 from pytest_lattice.questions import caller_of
-from tests.shop import CHECKOUT, OPEN, SESSION, shop
+from tests.shop import CHECKOUT, INVOKE, OPEN, SESSION, policy, shop, statement
 
 
 def test_authorize_draws_nothing() -> None:
@@ -52,3 +62,40 @@ def test_questions_see_each_change() -> None:
         network.decide("GET", "https://orders/")
     with shop() as network:
         assert network.decide("GET", "https://orders/").service is not None
+
+
+def test_question_of_a_role_is_signed() -> None:
+    """What is asked carries a signature, so policies see its headers too."""
+    seen = {"Null": {"vpc-lattice-svcs:RequestHeader/authorization": "false"}}
+    with shop(policy(statement(Condition=seen))) as network:
+        asked = network.authorize("get", "https://orders/a?b=c", role="checkout")
+
+        assert_allowed(asked)
+        assert asked.request.method == "GET"
+        assert asked.request.header_values("x-amz-security-token")
+        assert_denied(network.authorize("GET", "https://orders/"))
+
+
+def test_ended_session_is_refused_without_traffic() -> None:
+    """A token that ended is refused in questions and tables as in traffic."""
+    end = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
+    with shop(OPEN) as network:
+        network.role("brief", policies=[INVOKE], expires=end)
+        network.role("other", policies=[INVOKE])
+        question = {"method": "GET", "url": "https://orders/"}
+
+        assert_allowed(network.authorize(**question, role="brief"))
+        network.clock.advance(3600)
+        assert_denied(
+            network.authorize(**question, role="brief"), layer="authentication"
+        )
+        assert_allowed(network.authorize(**question, role="other"))
+
+
+def test_role_and_authorization_exclude_each_other() -> None:
+    """A question is signed once."""
+    bearer = {"authorization": "Bearer a"}
+    with shop(OPEN) as network:
+        with pytest.raises(ConfigurationError, match="one of role and the header"):
+            network.authorize("GET", "https://orders/", role="checkout", headers=bearer)
+        assert_allowed(network.authorize("GET", "https://orders/", headers=bearer))

@@ -20,7 +20,7 @@ from pytest_lattice.errors import (
 from pytest_lattice.model.outcome import Denied, Unreachable, Unroutable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_lattice.auth.reasons import LayerResult
     from pytest_lattice.decision.guard import Access
@@ -166,7 +166,8 @@ def _not_denied(
         else:
             happened = _not_asked(subject) or "the caller is let in"
         return f"expected {expected}, but {happened}"
-    denies = _labels(results, "EXPLICIT_DENY")
+    claimed = [each for each in results if layer in {None, each.source.layer}]
+    denies = _labels(claimed, "EXPLICIT_DENY")
     wrong = [
         layer is not None and layer != outcome.layer,
         by is not None and by not in denies,
@@ -206,7 +207,7 @@ def _results(access: Access | None) -> tuple[LayerResult, ...]:
     return () if access is None else access.results
 
 
-def _labels(results: tuple[LayerResult, ...], verdict: str) -> list[str]:
+def _labels(results: Iterable[LayerResult], verdict: str) -> list[str]:
     """List the Sids of the statements that decided."""
     return [
         statement.sid
@@ -233,10 +234,6 @@ def _check_known(results: tuple[LayerResult, ...], by: str) -> None:
 
 def _advice(subject: Subject) -> Iterator[str]:
     access = subject.decision.access
-    if access is not None and access.failure is not None:
-        found = access.guard.diagnose(access, subject.decision.now)
-        yield f"mistake: {found.mistake or 'none of the known ones'}"
-        return
     if access is None or not access.layers:
         return
     change = access.smallest_change

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lattice.auth import sigv4a
 from pytest_lattice.auth.canonical import (
-    SHORT,
     UNSIGNED,
     canonical_path,
     canonical_query,
@@ -33,8 +32,9 @@ from pytest_lattice.auth.sigv4 import (
     TOKEN,
     Claim,
     Failure,
-    claim_of,
     incomplete,
+    read_claim,
+    scope_of,
     shown,
     signature,
     signing_key,
@@ -100,7 +100,7 @@ class Authenticated(NamedTuple):
     encoding: Encoding
 
 
-def authenticate(  # one return for each step that may fail
+def authenticate(
     request: LatticeRequest,
     known: Mapping[str, Known],
     *,
@@ -126,7 +126,7 @@ def authenticate(  # one return for each step that may fail
     AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
     """
     values = gather(request)
-    claim = claim_of(request, values)
+    claim = read_claim(request, values)
     if claim is None or isinstance(claim, Failure):
         return claim
     end = _signed_headers(claim, values)
@@ -143,9 +143,7 @@ def authenticate(  # one return for each step that may fail
     failure = failure or _check_token(claim, found, now)
     if failure is not None or found is None:
         return failure
-    size = len(request.path) + len(request.query or "")
-    targets = _targets if size <= SHORT else _targets.__wrapped__
-    starts = targets(
+    starts = _targets(
         request.method, request.path, request.query, settings.path_encoding
     )
     for encoding, start in starts:
@@ -154,7 +152,7 @@ def authenticate(  # one return for each step that may fail
     return _mismatch(claim, found)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _targets(
     method: str, path: str, query: str | None, accepted: str
 ) -> tuple[tuple[Encoding, str], ...]:
@@ -421,12 +419,10 @@ def proves(
         canonical: the canonical request.
     """
     date, region, service = claim.date, claim.region, claim.service
-    if region is None:
-        scope = f"{date}/{service}/{claim.terminator}"
-        to_sign = string_to_sign(claim.algorithm, timestamp, scope, canonical)
-        return sigv4a.verify(credentials, to_sign, claim.signature)
-    scope = f"{date}/{region}/{service}/{claim.terminator}"
+    scope = scope_of(date, region, service, claim.terminator)
     to_sign = string_to_sign(claim.algorithm, timestamp, scope, canonical)
-    key = signing_key(credentials.secret_access_key, date, region, service)
     sent = claim.signature
+    if region is None:
+        return sigv4a.verify(credentials, to_sign, sent)
+    key = signing_key(credentials.secret_access_key, date, region, service)
     return sent.isascii() and compare_digest(sent, signature(key, to_sign))

@@ -15,6 +15,7 @@ from pytest_lattice.auth.conditions import OPERATORS, moment, number
 from pytest_lattice.auth.evaluate import look_up
 from pytest_lattice.auth.identity import ANONYMOUS, identity_of
 from pytest_lattice.auth.keys import find_key
+from pytest_lattice.auth.principal import account_of
 from pytest_lattice.auth.template import fill, read_template
 from pytest_lattice.auth.wildcard import witness
 from pytest_lattice.errors import ConfigurationError
@@ -33,10 +34,9 @@ if TYPE_CHECKING:
 
 _PATH = "vpc-lattice-svcs:RequestPath"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[!-~]+/)?([^/]+)")
-_USER = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):user/(?:[!-~]+/)?([^/]+)")
-_SESSION = re.compile(r"arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([^/]+)/(.+)")
-_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
+_ROLE = re.compile(r"arn:aws:iam::([0-9]{12}):role(/(?:[!-~]+/)?)([^/]+)")
+_USER = re.compile(r"arn:aws:iam::([0-9]{12}):user(/(?:[!-~]+/)?)([^/]+)")
+_SESSION = re.compile(r"arn:aws:sts::([0-9]{12}):assumed-role/([^/]+)/(.+)")
 #: Values that are like none a policy is likely to name.
 _OTHERS = ("other", "0", "false", "true", "192.0.2.1", "2001:db8::1", "b3RoZXI=")
 _OTHER_ARN = "arn:aws:iam::000000000000:role/other"
@@ -183,7 +183,7 @@ def for_principal(statement: Statement, call: Call) -> Iterator[Change]:
         caller = _caller(value)
         if caller is not None:
             text = f"the caller were `{value}`"
-            if _ACCOUNT.fullmatch(value):
+            if account_of(value):
                 text = f"the caller were of account `{caller.account}`"
             yield Change(
                 text, partial(_called_by, identity_of(caller)), subject="caller"
@@ -206,11 +206,11 @@ def _caller(arn: str) -> Caller | None:
 
 def _named(arn: str) -> Caller | None:
     if found := _ROLE.fullmatch(arn):
-        return Role(found[2], account=found[1])
+        return Role(found[3], account=found[1], path=found[2])
     if found := _SESSION.fullmatch(arn):
         return Role(found[2], account=found[1], session=found[3])
     if found := _USER.fullmatch(arn):
-        return User(found[2], account=found[1])
-    if found := _ACCOUNT.fullmatch(arn):
-        return Role("any-role", account=found[1])
+        return User(found[3], account=found[1], path=found[2])
+    if account := account_of(arn):
+        return Role("any-role", account=account)
     return None

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 #: The only payload hash that Lattice takes.
 UNSIGNED = "UNSIGNED-PAYLOAD"
-#: Longer texts are read each time, so that caches stay small.
-SHORT = 2048
-_LONGEST_TIME = 40
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 _BASIC_TIME = re.compile(
     r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z"
@@ -95,6 +92,7 @@ def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 # ---- time -------------------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
 def read_time(text: str) -> Moment | None:
     """Read a time as a signer writes it.
 
@@ -104,11 +102,6 @@ def read_time(text: str) -> Moment | None:
     Returns:
         The time; None where it is none.
     """
-    return _read_time(text) if len(text) <= _LONGEST_TIME else None
-
-
-@lru_cache(maxsize=256)
-def _read_time(text: str) -> Moment | None:
     if found := _BASIC_TIME.fullmatch(text):
         numbers = [int(each) for each in found.groups()]
     elif (found := _HTTP_TIME.fullmatch(text)) and found[2] in _MONTHS:
@@ -145,6 +138,7 @@ def _time_text(seconds: int) -> str:
 # ---- the canonical request --------------------------------------------------
 
 
+@lru_cache(maxsize=256)
 def canonical_path(path: str, encoding: str) -> str:
     """Write a path as it is signed.
 
@@ -153,12 +147,8 @@ def canonical_path(path: str, encoding: str) -> str:
         encoding: ``double`` for normalized and encoded again, as most signers do;
             ``single`` for as sent, as S3's do.
     """
-    double = _double if len(path) <= SHORT else _double.__wrapped__
-    return double(path) if encoding == "double" else path or "/"
-
-
-@lru_cache(maxsize=1024)
-def _double(path: str) -> str:
+    if encoding == "single":
+        return path or "/"
     kept: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
@@ -169,21 +159,15 @@ def _double(path: str) -> str:
     return quote(raw(f"/{'/'.join(kept)}{end}"), safe="/-_.~")
 
 
+@lru_cache(maxsize=256)
 def canonical_query(query: str | None) -> str:
     """Write a query as it is signed, without the signature.
 
     Args:
         query: the raw query; None where there is none.
     """
-    if not query:
-        return ""
-    return _query(query) if len(query) <= SHORT else _query.__wrapped__(query)
-
-
-@lru_cache(maxsize=1024)
-def _query(query: str) -> str:
     pairs = []
-    for piece in query.split("&"):
+    for piece in (query or "").split("&"):
         name, _, value = piece.partition("=")
         if piece and name != "X-Amz-Signature":
             pairs.append((_again(name), _again(value)))
@@ -205,7 +189,9 @@ def header_lines(names: Sequence[str], values: Mapping[str, str]) -> str:
         KeyError: a name without a value.
     """
     text = "".join([f"{name}:{values[name]}\n" for name in names])
-    if "  " in text or ": " in text or " \n" in text or "\t" in text:
+    if "\t" in text or (
+        " " in text and ("  " in text or ": " in text or " \n" in text)
+    ):
         return "".join([f"{name}:{_trimmed(values[name])}\n" for name in names])
     return text
 
@@ -253,9 +239,5 @@ def string_to_sign(algorithm: str, timestamp: str, scope: str, canonical: str) -
         scope: the credential scope.
         canonical: the canonical request.
     """
-    try:  # `raw` without the cost of a call
-        data = canonical.encode("latin-1")
-    except UnicodeEncodeError:
-        data = raw(canonical)
-    hashed = sha256(data).hexdigest()
+    hashed = sha256(raw(canonical)).hexdigest()
     return raw(f"{algorithm}\n{timestamp}\n{scope}\n{hashed}")

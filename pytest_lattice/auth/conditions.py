@@ -385,8 +385,8 @@ def _single(condition: Condition, *, variables: bool, denies: bool) -> _Single:
     def test(value: str, lookup: Lookup) -> bool:
         found = read(value)
         if found is None:
-            # AWS is silent on a value that cannot be read: no Allow rests on it, and
-            # no Deny is escaped by it
+            # AWS is silent on a value that cannot be read: a positive operator does
+            # not match it; a negated one does in a Deny, so that no Allow rests on it
             return negated and denies
         for each in values:
             if matches(found, each):

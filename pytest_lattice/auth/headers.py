@@ -6,6 +6,7 @@ AWS: vpc-lattice/latest/ug/http-targets
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_lattice.model.caller import Role
@@ -57,26 +58,36 @@ def identity_headers(identity: Identity, settings: AuthSettings) -> Headers:
                 if (value := getattr(caller.certificate, name))
             }
     pairs["Type"] = "AWS_IAM"
+    return (
+        # AWS: real requests separate with "; " and end without one
+        (IDENTITY, _joined(pairs, "; ", settings)),
+        (TAGS, _joined(_tags(identity), ";", settings)),
+    )
+
+
+def _tags(identity: Identity) -> dict[str, str]:
     tags = {
         "principal": identity.principal,
         "principalorgid": identity.org_id or "",
         "principalorgpath": identity.org_path or "",
-        # AWS: up to 99 tags
-        **dict(list(identity.tags.items())[:_MOST_TAGS]),
     }
-    return (
-        # AWS: real requests separate with "; " and end without one
-        (IDENTITY, _joined(pairs, "; ", settings)),
-        (TAGS, _joined(tags, ";", settings)),
-    )
+    # AWS is silent: what becomes of a caller's own tag with such a key.  A target takes
+    # these for AWS's word, so no caller may write them; keys of tags have no case.
+    own = (pair for pair in identity.tags.items() if pair[0].lower() not in tags)
+    # AWS: up to 99 tags
+    return tags | dict(islice(own, _MOST_TAGS))
 
 
 def _joined(pairs: dict[str, str], separator: str, settings: AuthSettings) -> str:
     # AWS: the order is not guaranteed, and semicolons in values are escaped
-    written = [
-        f"{key}={value.replace(';', chr(92) + ';')}" for key, value in pairs.items()
-    ]
+    written = [f"{_escaped(key)}={_escaped(value)}" for key, value in pairs.items()]
     if settings.identity_order == "reversed":
         written.reverse()
     # Headers are latin-1 text here; tags may be any.
-    return separator.join(written).encode().decode("latin-1")
+    text = separator.join(written).encode(errors="replace").decode("latin-1")
+    # HTTP: spaces around a value are not part of it; some clients refuse to send them.
+    return text.strip(" ")
+
+
+def _escaped(text: str) -> str:
+    return text.replace(";", "\\;")

@@ -94,8 +94,9 @@ def _header(name: str, call: Call) -> str | None:
 
 def _query(name: str, call: Call) -> tuple[str, ...] | None:
     request = call.request
-    # AWS: a gRPC call has no query string
-    if not request.query or request.client_protocol == "gRPC":
+    # AWS: a gRPC call, which is always a POST, has no query string
+    grpc = request.method == "POST" and request.client_protocol == "gRPC"
+    if not request.query or grpc:
         return None
     values = []
     for pair in request.query.split("&"):
@@ -111,8 +112,10 @@ def _principal_tag(name: str, call: Call) -> str | None:
 
 
 def _resource_tag(name: str, call: Call) -> str | None:
-    # AWS: the tags of the service, for a network's policy too
-    return call.place.service_tags.get(name)
+    # AWS: the tags of the service, for a network's policy too; two may differ by
+    # case only
+    tags = call.place.service_tags
+    return tags[name] if name in tags else tags.get(name.lower())
 
 
 def _org_path(call: Call) -> tuple[str, ...] | None:
@@ -243,12 +246,13 @@ _NEVER = (
 )
 # Header names and tag keys are compared without case; the keys of a query are not.
 _QUERY = "vpc-lattice-svcs:RequestQueryString/"
+_RESOURCE_TAG = "aws:ResourceTag/"
 _SUFFIXED: dict[str, Callable[[str, Call], Value]] = {
     "vpc-lattice-svcs:RequestHeader/": _header,
     _QUERY: _query,
     "aws:PrincipalTag/": _principal_tag,
     "aws:RequestTag/": lambda _, __: None,
-    "aws:ResourceTag/": _resource_tag,
+    _RESOURCE_TAG: _resource_tag,
 }
 
 #: Every key without a suffix, by its name in lower case.
@@ -295,7 +299,8 @@ def _suffixed(name: str) -> Key | None:
     stem, slash, suffix = name.partition("/")
     for prefix, read in _SUFFIXED.items():
         if suffix and f"{stem}{slash}".lower() == prefix.lower():
-            asked = suffix if prefix == _QUERY else suffix.lower()
+            exact = prefix in {_QUERY, _RESOURCE_TAG}
+            asked = suffix if exact else suffix.lower()
             return Key(
                 prefix + suffix,
                 partial(read, asked),

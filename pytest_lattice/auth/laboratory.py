@@ -1,14 +1,15 @@
 """The signature laboratory: which mistake reproduces a signature that was refused.
 
 The client's canonical request is rebuilt from its request under each known mistake,
-alone and in pairs, until the signature fits.  What it shows holds no secret.
+alone and in pairs, until the signature fits or a bound of work is reached.  What it
+shows holds no secret.
 AWS: IAM/latest/UserGuide/reference_sigv-troubleshooting
 """
 
 from __future__ import annotations
 
 import re
-from itertools import chain, combinations, islice, zip_longest
+from itertools import chain, combinations, zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -31,11 +32,11 @@ from pytest_lattice.auth.sigv4 import (
     TOKEN,
     Claim,
     Failure,
-    claim_of,
+    read_claim,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_lattice.auth.authenticate import Known
     from pytest_lattice.auth.mistakes import Mistake
@@ -48,11 +49,10 @@ _SECRET = "<secret>"  # noqa: S105  # what stands for one
 _TOKEN_PARAMETER = re.compile(r"(X-Amz-Security-Token=)[^&\n]*")
 _NOT_SENT = "<not sent>"
 _TOKEN_LINE = re.compile(rf"^({TOKEN}:)(?!{_NOT_SENT}).*$", re.MULTILINE)
-# Beyond these lengths of a request the search gives up pairs, then everything.
-_MOST_FOR_PAIRS = 8_192
-_MOST = 131_072
-# An elliptic curve takes fifty times as long as a hash.
-_MOST_PAIRS = {True: 3_000, False: 150}
+# So many bytes are hashed at most, so that the longest search takes a fraction of a
+# second; a signature of an elliptic curve takes as long as so many more.
+_MOST_BYTES = 2_000_000
+_CURVE_BYTES = 4_000
 _WIDTH = 72
 # Shorter text is no secret, and would hide every letter.
 _SHORTEST_SECRET = 4
@@ -76,11 +76,6 @@ class Diagnosis(NamedTuple):
     client: str | None
     server: str
 
-    def text(self) -> str:
-        """Return it for a person: the failure, the mistake and both sides."""
-        failure = f"{self.failure.code}: {self.failure.message}"
-        return "\n".join([failure, self.failure.detail, *self.lines()])
-
     def lines(self) -> list[str]:
         """Return the mistake, what to do, and both sides line by line."""
         return [
@@ -100,6 +95,7 @@ def diagnose(
     now: int,
     settings: AuthSettings,
     hosts: Sequence[str] = (),
+    paths: Sequence[str] = (),
 ) -> Diagnosis:
     """Find the mistake behind a signature that was refused.
 
@@ -110,15 +106,16 @@ def diagnose(
         region: of the service.
         now: the network's time, in microseconds since 1970.
         settings: as for `authenticate`.
-        hosts: other DNS names that the client may have signed for.
+        hosts: DNS names and names of services that the client may have signed for.
+        paths: other raw paths that the client may have signed, as before a redirect,
+            each with its query if it has one.
     """
     values = gather(request)
-    claim = claim_of(request, values)
+    claim = read_claim(request, values)
     encoding = "single" if settings.path_encoding == "single" else "double"
     server = _server_view(request, values, claim, region=region, encoding=encoding)
-    if not isinstance(claim, Claim) or claim.access_key_id not in known:
-        found, client = None, None
-    else:
+    search = None
+    if isinstance(claim, Claim) and claim.access_key_id in known:
         client = _client_view(claim, server)
         credentials = known[claim.access_key_id].credentials
         mistakes = mistakes_of(
@@ -127,19 +124,15 @@ def diagnose(
             region=region,
             now=now,
             hosts=hosts,
+            paths=paths,
             token=credentials.session_token,
         )
-        found = _search(claim, credentials, client, mistakes)
-    mistake, advice = _words(failure, found)
+        search = _search(claim, credentials, client, mistakes)
+    mistake, advice = _words(failure, search)
+    view = None if search is None else search.view
+    signed = None if view is None else written(view)
     return _redacted(
-        Diagnosis(
-            failure,
-            mistake,
-            advice,
-            None if found is None else written(found[1]),
-            written(server),
-        ),
-        known,
+        Diagnosis(failure, mistake, advice, signed, written(server)), known
     )
 
 
@@ -218,51 +211,68 @@ def _canonical(view: View, *, missing: str = "") -> str:
 # ---- the search -------------------------------------------------------------
 
 
+class _Search(NamedTuple):
+    """What a search came to.
+
+    Args:
+        mistakes: those that reproduce the signature together; none if it is right.
+        view: what the client must have signed; None where nothing reproduces it.
+        alone: how many mistakes were tried alone.
+        pairs: how many pairs were tried.
+        missed: what was not tried for its work: ``alone``, ``pairs`` or nothing.
+    """
+
+    mistakes: tuple[Mistake, ...]
+    view: View | None
+    alone: int
+    pairs: int
+    missed: str = ""
+
+
 def _search(
     claim: Claim,
     credentials: Credentials,
     client: View,
     mistakes: Sequence[Mistake],
-) -> tuple[tuple[Mistake, ...], View] | None:
-    """Return the mistakes that reproduce a signature; no mistakes if it is right."""
-    size = len(_canonical(client))
-    if size > _MOST:
-        return None
-    tried: Iterable[tuple[Mistake, ...]] = [(), *((each,) for each in mistakes)]
-    if size <= _MOST_FOR_PAIRS:
-        pairs = (
-            (first, second)
-            for first, second in combinations(mistakes, 2)
-            if first.kind != second.kind
-        )
-        tried = chain(tried, islice(pairs, _MOST_PAIRS[claim.region is not None]))
-    for several in tried:
+) -> _Search:
+    """Find the mistakes that reproduce a signature."""
+    left = _MOST_BYTES
+    alone = in_pairs = 0
+    pairs = (
+        (first, second)
+        for first, second in combinations(mistakes, 2)
+        if first.kind != second.kind
+    )
+    for several in chain([()], ((each,) for each in mistakes), pairs):
         view = client
         for each in several:
             view = each.change(view)
         if several and view == client:
             continue
+        canonical = _canonical(view)
+        left -= len(canonical) + (_CURVE_BYTES if claim.region is None else 0)
+        if left < 0 and several:
+            missed = "alone" if len(several) == 1 else "pairs"
+            return _Search((), None, alone, in_pairs, missed)
+        alone += len(several) == 1
+        in_pairs += len(several) > 1
         told = claim._replace(date=view.date, region=view.region, service=view.service)
-        if proves(told, credentials, view.timestamp, _canonical(view)):
-            return several, view
-    return None
+        if proves(told, credentials, view.timestamp, canonical):
+            return _Search(several, view, alone, in_pairs)
+    return _Search((), None, alone, in_pairs)
 
 
-def _words(
-    failure: Failure, found: tuple[tuple[Mistake, ...], View] | None
-) -> tuple[str, str]:
+def _words(failure: Failure, search: _Search | None) -> tuple[str, str]:
     """Name the mistake and how to put it right."""
     mismatch = failure.message == MISMATCH
-    if found is None:
+    if search is None or search.view is None:
         if not mismatch:
             return failure.detail, _advice(failure)
         return "", (
             "another secret access key signed, or something that is not seen here "
-            "changed after signing; tried were the payload's hash, host and other "
-            "headers, path, query, method, time, service, region, path encoding and "
-            "the session token, alone and in pairs"
+            f"changed after signing; {_reach(search)}"
         )
-    mistakes, _ = found
+    mistakes = search.mistakes
     names = " and ".join(each.name for each in mistakes)
     if mismatch and mistakes:
         return names, "; ".join(each.advice for each in mistakes)
@@ -270,6 +280,26 @@ def _words(
         return "none: the signature fits", "nothing to fix"
     also = f"; beside that, {names}" if names else "; beside that the signature fits"
     return failure.detail + also, _advice(failure)
+
+
+def _reach(search: _Search | None) -> str:
+    """Say what was tried, and what was not."""
+    if search is None:
+        return "no known mistake was tried"
+    if search.missed == "alone":
+        tried = (
+            f"only {search.alone} likely mistakes were"
+            if search.alone
+            else "no known mistake was"
+        )
+        return f"{tried} tried, as the request is too long"
+    kinds = (
+        "tried were the payload's hash, host and other headers, path, query, method, "
+        "time, service, region, path encoding and the session token, alone"
+    )
+    if search.missed == "pairs":
+        return f"{kinds} and in {search.pairs} pairs, as the request is long"
+    return f"{kinds} and in pairs"
 
 
 def _advice(failure: Failure) -> str:

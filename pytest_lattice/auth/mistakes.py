@@ -15,7 +15,7 @@ from pytest_lattice.auth.canonical import (
     read_time,
     time_text,
 )
-from pytest_lattice.auth.sigv4 import DATE, PAYLOAD, SERVICE, TOKEN
+from pytest_lattice.auth.sigv4 import DATE, PAYLOAD, SERVICE, TOKEN, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +28,12 @@ _SERVICES = ("vpc-lattice", "execute-api", "lambda", "s3", SERVICE)
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 _MOST_HEADERS = 12
-_MOST_HOSTS = 8
+_MOST_HOSTS = 32
+_MOST_PATHS = 8
+_EXACTLY = "sign the Host header exactly as it is sent, with its port if it has one"
+_IN_FULL = (
+    "a short name arrives in full: sign with client(role=...), or call the full name"
+)
 _SECOND = 1_000_000
 _HOUR = 3600
 
@@ -67,8 +72,7 @@ class View(NamedTuple):
     @property
     def scope(self) -> str:
         """The credential scope."""
-        region = "" if self.region is None else f"{self.region}/"
-        return f"{self.date}/{region}{self.service}/{self.terminator}"
+        return scope_of(self.date, self.region, self.service, self.terminator)
 
     def with_header(self, name: str, value: str | None) -> View:
         """Return it with another value of a header, or without the header.
@@ -107,6 +111,7 @@ def mistakes_of(
     region: str,
     now: int,
     hosts: Sequence[str],
+    paths: Sequence[str] = (),
     token: str | None = None,
 ) -> tuple[Mistake, ...]:
     """List the mistakes that may be behind a signature, the likely ones first.
@@ -116,13 +121,15 @@ def mistakes_of(
         view: what the client says that it signed.
         region: of the service.
         now: the network's time, in microseconds since 1970.
-        hosts: other DNS names that the client may have signed for.
+        hosts: DNS names and names of services that the client may have signed for.
+        paths: other raw paths that the client may have signed, each with its query.
         token: the session token that the client should have sent.
     """
     return (
         *_payload(view),
         *_host(request, view, hosts),
         *_path(request),
+        *_other_paths(request, paths),
         *_query(request),
         *_scope(region),
         *_method(request),
@@ -194,13 +201,15 @@ def _host(
     )
     others += [request.server_name, f"{request.server_name}:{request.port}"]
     others += [name.partition(".")[0]]
-    for host in list(hosts)[:_MOST_HOSTS]:
+    # The generated DNS name begins with the service's name, which is tried first.
+    likely = sorted(hosts, key=lambda host: not request.server_name.startswith(host))
+    for host in likely[:_MOST_HOSTS]:
         others += [host, f"{host}:{request.port}"]
     for other in dict.fromkeys(others):
         yield Mistake(
             "host",
             f"host was signed as `{other}` and sent as `{sent}`",
-            "sign the Host header exactly as it is sent, with its port if it has one",
+            _EXACTLY if "." in other else f"{_EXACTLY}; {_IN_FULL}",
             _with_header("host", other),
         )
 
@@ -227,6 +236,23 @@ def _path(request: LatticeRequest) -> Iterator[Mistake]:
                 name,
                 advice,
                 _with(path=written),
+            )
+
+
+def _other_paths(request: LatticeRequest, paths: Sequence[str]) -> Iterator[Mistake]:
+    sent = (request.path or "/", request.query or "")
+    for other in list(dict.fromkeys(paths))[:_MOST_PATHS]:
+        path, _, query = other.partition("?")
+        if (path or "/", query) == sent:
+            continue
+        for encoding in ("double", "single"):
+            yield Mistake(
+                "path",
+                f"signed for another path, `{other}` (a redirect?)",
+                "sign each request anew: httpx repeats the signature in a redirect",
+                _with(
+                    path=canonical_path(path, encoding), query=canonical_query(query)
+                ),
             )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from pytest_lattice.auth.call import ACTIONS
@@ -59,6 +60,7 @@ _QUANTIFIERS: dict[str | None, Quantifier] = {
 _ACTION = re.compile(r"\*|[\w*?-]+:[\w*?-]+", re.ASCII)
 _FEW = 12
 _SERVICE = "vpc-lattice-svcs"
+_COLONS = 5
 # Keys of other services' policies have a prefix of their own.
 _OURS = ("aws:", "vpc-lattice-svcs:", "vpc-lattice:")
 
@@ -115,7 +117,30 @@ def read_policy(
     Raises:
         ConfigurationError: with the place in the document and the nearest right name.
     """
-    settings = settings or AuthSettings()
+    policy, warnings = _read(text, where, kind, settings or AuthSettings())
+    for each in warnings:
+        warn(each)
+    return policy
+
+
+@lru_cache(maxsize=4096)
+def _read(
+    text: str, where: str, kind: Kind, settings: AuthSettings
+) -> tuple[Policy, tuple[str, ...]]:
+    """Read a document; a configuration is compiled anew at each change."""
+    warnings: list[str] = []
+    policy = _parse(text, where, kind, settings=settings, warn=warnings.append)
+    return policy, tuple(warnings)
+
+
+def _parse(
+    text: str,
+    where: str,
+    kind: Kind,
+    *,
+    settings: AuthSettings,
+    warn: Callable[[str], None],
+) -> Policy:
     if text.startswith(MANAGED_PREFIX):
         where = f"{where}: managed policy `{text.removeprefix(MANAGED_PREFIX)}`"
         text = _managed(text, where)
@@ -130,6 +155,8 @@ def read_policy(
     _known_members(reading, document, _MEMBERS, "")
     if version not in _VERSIONS:
         reading.refuse("Version", f"`{version}` is not 2012-10-17 or 2008-10-17")
+    if not isinstance(document.get("Id", ""), str):
+        reading.refuse("Id", f"{_kind(document['Id'])} is not text")
     statements = document.get("Statement")
     if not isinstance(statements, list) or not statements:
         reading.refuse("Statement", "there is no statement")
@@ -169,8 +196,8 @@ def _statement(reading: _Reading, statement: object, index: int) -> Statement:
     pairs = _PAIRS if reading.kind == "auth" else _PAIRS[1:]
     known = (*_ELEMENTS, *(name for pair in pairs for name in pair))
     _known_members(reading, statement, known, place)
-    sid, effect = statement.get("Sid"), statement.get("Effect")
-    if sid is not None and not isinstance(sid, str):
+    sid, effect = statement.get("Sid", ""), statement.get("Effect")
+    if not isinstance(sid, str):
         reading.refuse(f"{place}.Sid", f"{_kind(sid)} is not text")
     if effect not in ("Allow", "Deny"):
         # AWS: the case counts
@@ -196,7 +223,7 @@ def _statement(reading: _Reading, statement: object, index: int) -> Statement:
         action == "NotAction",
         _resources(reading, resources, f"{place}.{resource}"),
         resource == "NotResource",
-        _conditions(reading, statement.get("Condition"), f"{place}.Condition"),
+        _conditions(reading, statement.get("Condition", {}), f"{place}.Condition"),
     )
 
 
@@ -281,6 +308,11 @@ def _resources(reading: _Reading, value: object, place: str) -> tuple[str, ...]:
             reading.refuse(place, str(error))
         for variable in variables_in(parts):
             _check_key(reading, variable.key, place)
+        before = resource.partition("${")[0]
+        early = "*" not in before and before.count(":") < _COLONS
+        if early and variables_in(parts):
+            # AWS: IAM/latest/UserGuide/reference_policies_variables
+            reading.refuse(place, f"`{resource}` has a variable before the fifth colon")
     return resources
 
 
@@ -288,8 +320,6 @@ def _resources(reading: _Reading, value: object, place: str) -> tuple[str, ...]:
 
 
 def _conditions(reading: _Reading, value: object, place: str) -> tuple[Condition, ...]:
-    if value is None:
-        return ()
     if not isinstance(value, dict):
         reading.refuse(place, f"{_kind(value)} is not a condition")
     conditions = []
@@ -303,6 +333,7 @@ def _conditions(reading: _Reading, value: object, place: str) -> tuple[Condition
             texts = _texts(reading, values, at)
             condition = Condition(operator, canonical, texts)
             _check_values(reading, condition, at)
+            _check_set(reading, condition, at)
             conditions.append(condition)
     return tuple(conditions)
 
@@ -342,6 +373,23 @@ def _nearest_key(name: str) -> str:
     if slash and advice.endswith("/`?"):
         advice = f"{advice[:-2]}{suffix}`?"
     return advice
+
+
+def _check_set(reading: _Reading, condition: Condition, place: str) -> None:
+    """Warn of a plain operator on a key with several values, which never holds.
+
+    AWS: IAM/latest/UserGuide/
+    reference_policies_condition-single-vs-multi-valued-context-keys
+    """
+    key, operator = find_key(condition.key), condition.operator
+    plain = not operator.quantifier and operator.name != "Null"
+    if key is None or not key.several or not plain:
+        return
+    if reading.settings.multivalued == "never":
+        reading.warn(
+            f"{reading.where}: {place}: {operator} never holds, since the key may have "
+            f"several values; write ForAnyValue:{operator} or ForAllValues:{operator}"
+        )
 
 
 def _check_values(reading: _Reading, condition: Condition, place: str) -> None:

@@ -18,20 +18,26 @@ if TYPE_CHECKING:
 #: AWS: the members of a principal.
 TYPES = ("AWS", "Federated", "Service", "CanonicalUser")
 
-_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?", re.ASCII)
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[!-~]+/)?([\w+=,.@-]+)")
+_ACCOUNT = re.compile(r"([0-9]{12})|arn:aws:iam::([0-9]{12}):root", re.ASCII)
+_ROLE = re.compile(r"arn:aws:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]+", re.ASCII)
 _EXACT = re.compile(
-    r"arn:aws[a-z-]*:(?:iam::[0-9]{12}:user/[!-~]+"
+    r"arn:aws:(?:iam::[0-9]{12}:user/[!-~]+"
     r"|sts::[0-9]{12}:assumed-role/[\w+=,.@-]+/[\w+=,.@-]+"
-    r"|sts::[0-9]{12}:federated-user/[\w+=,.@-]+)"
+    r"|sts::[0-9]{12}:federated-user/[\w+=,.@-]+)",
+    re.ASCII,
 )
 
 
 class _Named(NamedTuple):
     accounts: frozenset[str]
-    roles: frozenset[tuple[str, str]]
-    principals: frozenset[str]
+    arns: frozenset[str]
     providers: frozenset[str]
+
+
+def account_of(value: str) -> str | None:
+    """Return the account that a principal means; None for any other principal."""
+    found = _ACCOUNT.fullmatch(value)
+    return None if found is None else found[1] or found[2]
 
 
 def complaint(kind: str, value: str) -> str | None:
@@ -80,8 +86,9 @@ def compile_principals(
             return False
         return (
             identity.account in named.accounts
-            or identity.principal in named.principals
-            or bool(named.roles and _role_of(identity) in named.roles)
+            # AWS: a role means all its sessions, a session only itself
+            or identity.arn in named.arns
+            or identity.principal in named.arns
             or bool(named.providers and _provider_of(identity) in named.providers)
         )
 
@@ -107,41 +114,26 @@ def lacking(principals: Principals, identity: Identity) -> tuple[str, ...]:
 def _lacking(named: _Named, identity: Identity) -> tuple[str, ...]:
     if identity.arn is None:
         return (identity.principal,)
-    found = []
+    arns = dict.fromkeys((identity.arn, identity.principal))
+    missing = [arn for arn in arns if arn not in named.arns]
     if identity.account not in named.accounts:
-        found.append(f"arn:aws:iam::{identity.account}:root")
-    role = _role_of(identity)
-    if role is not None and role not in named.roles:
-        found.append(identity.arn)
-    if identity.principal not in named.principals:
-        found.append(identity.principal)
-    return tuple(found)
+        missing.insert(0, f"arn:aws:iam::{identity.account}:root")
+    return tuple(missing)
 
 
 def _named(principals: Principals) -> _Named:
-    accounts, roles, exact, providers = set(), set(), set(), set()
+    accounts, arns, providers = set(), set(), set()
     for kind, value in principals.named:
         if kind == "Federated":
             providers.add(value)
         elif kind != "AWS":
             continue  # AWS: a service principal never calls over Lattice
-        elif account := _ACCOUNT.fullmatch(value):
+        elif account := account_of(value):
             # AWS: an account, by its id or by root, means every principal of it
-            accounts.add(account[1])
-        elif role := _ROLE.fullmatch(value):
-            # AWS: a role means all its sessions, whose ARNs have no path
-            roles.add((role[1], role[2]))
+            accounts.add(account)
         else:
-            exact.add(value)
-    return _Named(
-        frozenset(accounts), frozenset(roles), frozenset(exact), frozenset(providers)
-    )
-
-
-def _role_of(identity: Identity) -> tuple[str, str] | None:
-    if identity.type != "AssumedRole" or identity.caller is None:
-        return None
-    return identity.account, identity.caller.name
+            arns.add(value)
+    return _Named(frozenset(accounts), frozenset(arns), frozenset(providers))
 
 
 def _provider_of(identity: Identity) -> str | None:

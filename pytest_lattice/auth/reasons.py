@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from pytest_lattice.model.auth_policy import Policy, Statement
 
 
+#: Headers and parameters that prove who calls; their values are not shown.
+_SECRET = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "x-amz-security-token",
+        "x-amz-signature",
+    }
+)
+
+
 class Miss(NamedTuple):
     """An element of a statement that does not apply to a call."""
 
@@ -173,7 +185,10 @@ def _text(miss: Miss) -> str:
     if condition is None:
         return name
     value = value_of(call, condition.key)
-    text = f"{condition}, but {found_text(value)}"
+    found = found_text(value)
+    if value is not None and condition.key.rpartition("/")[2].lower() in _SECRET:
+        found = "it has a value that is not shown"
+    text = f"{condition}, but {found}"
     if isinstance(value, tuple) and not condition.operator.quantifier:
         text += ", which need ForAnyValue: or ForAllValues:"
     return text

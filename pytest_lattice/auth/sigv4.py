@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from pytest_lattice.auth.canonical import (
-    SHORT,
     UNSIGNED,
     canonical_path,
     canonical_query,
@@ -44,12 +43,12 @@ TOKEN = "x-amz-security-token"  # noqa: S105  # the name of a header
 REGION_SET = "x-amz-region-set"
 
 _INCOMPLETE = "IncompleteSignatureException"
-_PARAMETERS = ("Credential", "SignedHeaders", "Signature")
-_QUERY_PARAMETERS = ("Credential", "SignedHeaders", "Signature", "Date")
+_PARAMETERS = ("Credential", "SignedHeaders")
 _SIGNED_QUERY = re.compile(r"(?:^|&)X-Amz-(?:Algorithm|Credential|Signature)=")
 _MOST_EXPIRES = 604_800
 _DIGITS = re.compile(r"[0-9]{1,6}")
 _SHOWN = 80
+_SIGNED = frozenset({"host", "content-type"})
 
 
 class Failure(NamedTuple):
@@ -76,13 +75,13 @@ class Claim(NamedTuple):
         region: the region in the scope; None for SigV4A.
         service: the service in the scope.
         signed_headers: names in lower case, sorted, each once.
+        terminator: the end of the scope.
         signature: in hexadecimal, as sent.
         timestamp: when it was signed, as sent.
         token: the session token, if any.
         region_set: the regions of SigV4A, if any.
         expires: for how many seconds a presigned request is valid, if it says so.
         in_query: whether it came in the query.
-        terminator: the end of the scope.
     """
 
     algorithm: str
@@ -91,17 +90,17 @@ class Claim(NamedTuple):
     region: str | None
     service: str
     signed_headers: tuple[str, ...]
+    terminator: str
     signature: str
     timestamp: str
     token: str | None
     region_set: str | None
     expires: int | None
     in_query: bool
-    terminator: str = TERMINATOR
 
 
 class _Head(NamedTuple):
-    """What stands before the signature, which a client repeats with each request."""
+    """The first fields of a `Claim`, which a client repeats with each request."""
 
     algorithm: str
     access_key_id: str
@@ -115,11 +114,14 @@ class _Head(NamedTuple):
 # ---- what a request claims --------------------------------------------------
 
 
-def read_claim(request: LatticeRequest) -> Claim | Failure | None:
+def read_claim(
+    request: LatticeRequest, gathered: Mapping[str, str] | None = None
+) -> Claim | Failure | None:
     """Read a request's signature.
 
     Args:
         request: the request.
+        gathered: its headers from `gather`, where they were gathered before.
 
     Returns:
         The claim; a failure where it is not complete; None where the request is not
@@ -127,18 +129,7 @@ def read_claim(request: LatticeRequest) -> Claim | Failure | None:
 
     AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
     """
-    return claim_of(request, gather(request))
-
-
-def claim_of(
-    request: LatticeRequest, values: Mapping[str, str]
-) -> Claim | Failure | None:
-    """Read a request's signature, as `read_claim` does.
-
-    Args:
-        request: the request.
-        values: from `gather`.
-    """
+    values = gather(request) if gathered is None else gathered
     text = values.get("authorization")
     query = request.query
     presigned = query is not None and "X-Amz-" in query and _SIGNED_QUERY.search(query)
@@ -178,28 +169,20 @@ def _in_headers(text: str, values: Mapping[str, str]) -> Claim | Failure:
     start, mark, signature = text.rpartition("Signature=")
     if not mark or "," in signature:
         start, signature = _reordered(text)
-    read = _read_head if len(start) <= SHORT else _read_head.__wrapped__
-    head = read(start)
+    head = _read_head(start)
     if isinstance(head, Failure):
         return head
     timestamp = values.get(DATE) or values.get("date")
     if not signature or not timestamp:
         return _lacking(signature, timestamp)
-    algorithm, key, date, region, service, signed, terminator = head
     return Claim(
-        algorithm,
-        key,
-        date,
-        region,
-        service,
-        signed,
+        *head,
         signature,
         timestamp,
         values.get(TOKEN) or None,
-        values.get(REGION_SET) if region is None else None,
+        values.get(REGION_SET) if head.region is None else None,
         None,
         False,  # noqa: FBT003  # by place: names double the cost of each request
-        terminator,
     )
 
 
@@ -245,10 +228,10 @@ def _read_head(text: str) -> _Head | Failure:
             return incomplete(
                 "Invalid key=value pair (missing equal-sign) in Authorization header"
             )
-        if name in found or name not in _PARAMETERS[:2]:
+        if name in found or name not in _PARAMETERS:
             # AWS is silent: neither is a guess of which one counts
             return incomplete(
-                f"Authorization header has '{shown(name)}' twice, or it is not a parameter"
+                f"Authorization header has '{shown(name)}' twice, or it is no parameter"
             )
         found[name] = value
     return _head(algorithm, found, "Authorization header requires '{}' parameter.")
@@ -257,7 +240,7 @@ def _read_head(text: str) -> _Head | Failure:
 def _head(algorithm: str, found: Mapping[str, str], requires: str) -> _Head | Failure:
     if algorithm not in (SYMMETRIC, ASYMMETRIC):
         return incomplete(f"Unsupported AWS 'algorithm': '{shown(algorithm)}'.")
-    lacking = [name for name in _PARAMETERS[:2] if not found.get(name)]
+    lacking = [name for name in _PARAMETERS if not found.get(name)]
     if lacking:
         return incomplete(" ".join(requires.format(name) for name in lacking))
     regional = algorithm == SYMMETRIC
@@ -293,7 +276,7 @@ def _in_query(query: str) -> Claim | Failure:
     )
     if isinstance(head, Failure):
         return head
-    for name in _QUERY_PARAMETERS:
+    for name in ("Signature", "Date"):
         if not found.get(name):
             return incomplete(
                 f"AWS query-string parameters must include 'X-Amz-{name}'."
@@ -305,14 +288,13 @@ def _in_query(query: str) -> Claim | Failure:
     ):
         return incomplete(f"X-Amz-Expires must be from 1 to {_MOST_EXPIRES} seconds")
     return Claim(
-        *head[:6],
+        *head,
         signature=found["Signature"],
         timestamp=found["Date"],
         token=found.get("Security-Token") or None,
         region_set=found.get("Region-Set") if head.region is None else None,
         expires=None if expires is None else int(expires),
         in_query=True,
-        terminator=head.terminator,
     )
 
 
@@ -356,8 +338,6 @@ def sign(
     headers: Headers,
     region: str,
     now: int,
-    service: str = SERVICE,
-    encoding: str = "double",
 ) -> Headers:
     """Sign a request with SigV4.
 
@@ -370,8 +350,6 @@ def sign(
             all ``x-amz-*`` are signed.
         region: of the service that is called.
         now: microseconds since 1970.
-        service: the service in the scope.
-        encoding: see `canonical_path`.
 
     Returns:
         The headers to add.
@@ -379,30 +357,81 @@ def sign(
     AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
     """
     timestamp = time_text(now)
-    date = timestamp[:8]
+    added, authorization, to_sign = prepared(
+        credentials,
+        timestamp,
+        method=method,
+        path=path,
+        query=query,
+        headers=headers,
+        region=region,
+    )
+    secret = credentials.secret_access_key
+    key = signing_key(secret, timestamp[:8], region, SERVICE)
+    return (*added, ("authorization", authorization + signature(key, to_sign)))
+
+
+def prepared(
+    credentials: Credentials,
+    timestamp: str,
+    *,
+    method: str,
+    path: str,
+    query: str | None,
+    headers: Headers,
+    region: str | None = None,
+    region_set: str | None = None,
+) -> tuple[Headers, str, bytes]:
+    """Prepare a signature, of SigV4A where there is no region.
+
+    Args:
+        credentials: who signs.
+        timestamp: as ``YYYYMMDDTHHMMSSZ``.
+        method: see `sign`.
+        path: see `sign`.
+        query: see `sign`.
+        headers: see `sign`.
+        region: of SigV4.
+        region_set: of SigV4A.
+
+    Returns:
+        The headers to add, the Authorization but for its signature, and what is to be
+        signed.
+    """
     added, values = signed_values(credentials, headers, timestamp)
+    if region_set is not None:
+        added = (*added, (REGION_SET, region_set))
+        values[REGION_SET] = region_set
     signed = sorted(values)
     names = ";".join(signed)
     canonical = canonical_request(
         method,
-        canonical_path(path, encoding),
+        canonical_path(path, "double"),
         canonical_query(query),
         lines=header_lines(signed, values),
         names=names,
     )
-    scope = f"{date}/{region}/{service}/{TERMINATOR}"
-    key = signing_key(credentials.secret_access_key, date, region, service)
-    proof = signature(key, string_to_sign(SYMMETRIC, timestamp, scope, canonical))
-    return (
-        *added,
-        (
-            "authorization",
-            (
-                f"{SYMMETRIC} Credential={credentials.access_key_id}/{scope}, "
-                f"SignedHeaders={names}, Signature={proof}"
-            ),
-        ),
+    algorithm = ASYMMETRIC if region is None else SYMMETRIC
+    scope = scope_of(timestamp[:8], region, SERVICE, TERMINATOR)
+    authorization = (
+        f"{algorithm} Credential={credentials.access_key_id}/{scope}, "
+        f"SignedHeaders={names}, Signature="
     )
+    return added, authorization, string_to_sign(algorithm, timestamp, scope, canonical)
+
+
+def scope_of(date: str, region: str | None, service: str, terminator: str) -> str:
+    """Write the credential scope.
+
+    Args:
+        date: as ``YYYYMMDD``.
+        region: of SigV4; None for SigV4A.
+        service: for which the signature is.
+        terminator: the end of the scope.
+    """
+    if region is None:
+        return f"{date}/{service}/{terminator}"
+    return f"{date}/{region}/{service}/{terminator}"
 
 
 def signed_values(
@@ -415,11 +444,7 @@ def signed_values(
         headers: the request's own.
         timestamp: as ``YYYYMMDDTHHMMSSZ``.
     """
-    chosen = [
-        pair
-        for pair in headers
-        if pair[0] == "host" or pair[0] == "content-type" or pair[0][:6] == "x-amz-"
-    ]
+    chosen = [pair for pair in headers if pair[0] in _SIGNED or pair[0][:6] == "x-amz-"]
     values = dict(chosen)
     if len(values) != len(chosen):
         values = joined(chosen)

@@ -12,21 +12,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_lattice.auth.canonical import (
-    canonical_path,
-    canonical_query,
-    canonical_request,
-    header_lines,
-    string_to_sign,
-    time_text,
-)
-from pytest_lattice.auth.sigv4 import (
-    ASYMMETRIC,
-    REGION_SET,
-    SERVICE,
-    TERMINATOR,
-    signed_values,
-)
+from pytest_lattice.auth.canonical import time_text
+from pytest_lattice.auth.sigv4 import ASYMMETRIC, prepared
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -110,7 +97,6 @@ def sign(
     headers: Headers,
     region_set: str,
     now: int,
-    encoding: str = "double",
 ) -> Headers:
     """Sign a request with SigV4A.
 
@@ -122,32 +108,23 @@ def sign(
         headers: see `sigv4.sign`.
         region_set: ``*``, or regions separated by commas.
         now: microseconds since 1970.
-        encoding: see `sigv4.canonical_path`.
 
     Returns:
         The headers to add.
 
     AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
     """
-    timestamp = time_text(now)
-    added, values = signed_values(credentials, headers, timestamp)
-    values[REGION_SET] = region_set
-    signed = sorted(values)
-    names = ";".join(signed)
-    canonical = canonical_request(
-        method,
-        canonical_path(path, encoding),
-        canonical_query(query),
-        lines=header_lines(signed, values),
-        names=names,
+    added, authorization, to_sign = prepared(
+        credentials,
+        time_text(now),
+        method=method,
+        path=path,
+        query=query,
+        headers=headers,
+        region_set=region_set,
     )
-    scope = f"{timestamp[:8]}/{SERVICE}/{TERMINATOR}"
-    text = string_to_sign(ASYMMETRIC, timestamp, scope, canonical)
-    authorization = (
-        f"{ASYMMETRIC} Credential={credentials.access_key_id}/{scope}, "
-        f"SignedHeaders={names}, Signature={_proof(credentials, text)}"
-    )
-    return (*added, (REGION_SET, region_set), ("authorization", authorization))
+    proof = _proof(credentials, to_sign)
+    return (*added, ("authorization", authorization + proof))
 
 
 def _proof(credentials: Credentials, text: bytes) -> str:

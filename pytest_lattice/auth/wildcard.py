@@ -6,9 +6,10 @@ that a policy variable brings in stays literal whatever it holds.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,8 +26,21 @@ ANY: Final = Wild.ANY
 ONE: Final = Wild.ONE
 Part: TypeAlias = str | Wild
 Test: TypeAlias = "Callable[[str], bool]"
-#: What stands between two ``*``: literal pieces with their offsets, and the length.
-_Run: TypeAlias = tuple[tuple[tuple[int, str], ...], int]
+
+
+class _Run(NamedTuple):
+    """What stands between two ``*``.
+
+    Args:
+        length: of the text that it matches.
+        stands_at: tells whether it matches at a position.
+        find: gives the leftmost place between two positions that holds it whole; -1
+            where there is none.
+    """
+
+    length: int
+    stands_at: Callable[[str, int], bool]
+    find: Callable[[str, int, int], int]
 
 
 def parts_of(pattern: str) -> tuple[Part, ...]:
@@ -105,23 +119,23 @@ def _joined(parts: Iterable[Part]) -> Iterator[Part]:
 def _general(parts: tuple[Part, ...]) -> Test:
     first, *rest = _runs(parts)
     if not rest:
-        return lambda text: len(text) == first[1] and _stands_at(first, text, 0)
+        return lambda text: len(text) == first.length and first.stands_at(text, 0)
     *middle, last = rest
-    least = first[1] + last[1]
+    least = first.length + last.length
 
     def fits(text: str) -> bool:
-        end = len(text) - last[1]
-        if len(text) < least or not _stands_at(first, text, 0):
+        end = len(text) - last.length
+        if len(text) < least or not first.stands_at(text, 0):
             return False
-        if not _stands_at(last, text, end):
+        if not last.stands_at(text, end):
             return False
-        position = first[1]
+        position = first.length
         for run in middle:
             # The leftmost place leaves the most for the others, so none is retried.
-            position = _find(run, text, position, end)
+            position = run.find(text, position, end)
             if position < 0:
                 return False
-            position += run[1]
+            position += run.length
         return True
 
     return fits
@@ -129,40 +143,44 @@ def _general(parts: tuple[Part, ...]) -> Test:
 
 def _runs(parts: tuple[Part, ...]) -> list[_Run]:
     runs: list[_Run] = []
-    pieces: list[tuple[int, str]] = []
-    length = 0
+    between: list[Part] = []
     for part in (*parts, ANY):
         if part is ANY:
-            runs.append((tuple(pieces), length))
-            pieces, length = [], 0
-        elif isinstance(part, str):
-            pieces.append((length, part))
-            length += len(part)
+            runs.append(_dotted(between) if ONE in between else _literal(between))
+            between = []
         else:
-            length += 1
+            between.append(part)
     return runs
 
 
-def _stands_at(run: _Run, text: str, position: int) -> bool:
-    return all(text.startswith(piece, position + offset) for offset, piece in run[0])
+def _literal(parts: list[Part]) -> _Run:
+    literal = "".join(str(part) for part in parts)
+    return _Run(
+        len(literal),
+        lambda text, position: text.startswith(literal, position),
+        lambda text, start, end: text.find(literal, start, end),
+    )
 
 
-def _find(run: _Run, text: str, start: int, end: int) -> int:
-    """Find the leftmost place of a run that lies whole before `end`, or -1."""
-    pieces, length = run
-    if not pieces:
-        return start if start + length <= end else -1
-    offset, piece = pieces[0]
-    position = start
-    while position + length <= end:
-        found = text.find(piece, position + offset, end)
-        if found < 0:
-            return -1
-        position = found - offset
-        if position + length <= end and _stands_at(run, text, position):
-            return position
-        position += 1
-    return -1
+def _dotted(parts: list[Part]) -> _Run:
+    """Compile a run with ``?`` to an expression that cannot backtrack.
+
+    It has literals and dots only, so a search costs at most run times text, in C.
+    """
+    expression = re.compile(
+        "".join(re.escape(part) if isinstance(part, str) else "." for part in parts),
+        re.DOTALL,
+    )
+
+    def find(text: str, start: int, end: int) -> int:
+        found = expression.search(text, start, end)
+        return found.start() if found else -1
+
+    return _Run(
+        sum(len(part) if isinstance(part, str) else 1 for part in parts),
+        lambda text, position: expression.match(text, position) is not None,
+        find,
+    )
 
 
 def witness(parts: Iterable[Part]) -> str:

@@ -61,7 +61,8 @@ def request_to(
         host = f"[{name}]" if ":" in name else name
         given.insert(0, ("host", host + suffix))
     return LatticeRequest(
-        method=method,
+        # Whoever writes `get` means what a client makes of it.
+        method=method.upper() if method.islower() else method,
         scheme=scheme,
         host=next(value for key, value in given if key == "host"),
         server_name=name,

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_lattice.auth import sigv4, sigv4a
-from pytest_lattice.errors import advised
-from pytest_lattice.model.caller import Credentials
+from pytest_lattice.errors import HIDE, advised
+from pytest_lattice.model.caller import Credentials, Role, User
 from pytest_lattice.model.names import DEFAULT_REGION
+from pytest_lattice.model.value import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
         @property
         def microseconds(self) -> int: ...
 
+
+__tracebackhide__ = HIDE
 
 # A request of httpx or of httpx2, which have no class in common.
 _Request: TypeAlias = Any
@@ -49,6 +52,9 @@ _OWN = frozenset(
 class SigV4Auth:
     """Signs the requests of a client as a role or user.
 
+    A redirect that the client follows repeats the signature of the request before it,
+    as httpx asks any `auth=` once for each request that is sent to it.
+
     Args:
         signer: who signs.
         region: of the services that are called; None for the one in the DNS name.
@@ -56,6 +62,9 @@ class SigV4Auth:
         clock: a network's clock; None for the computer's.
         full_name: expands a short service name, which is then signed.
         region_of: knows the Region behind a host; None for one it does not know.
+
+    Raises:
+        ConfigurationError: the signer is a name, or a region is no text.
 
     AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
     """
@@ -71,9 +80,10 @@ class SigV4Auth:
         region_of: Callable[[str], str | None] | None = None,
     ) -> None:
         """Take the signer's credentials."""
-        self._credentials = (
-            signer if isinstance(signer, Credentials) else signer.credentials
-        )
+        self._credentials = _credentials_of(signer)
+        for name, text in (("region", region), ("region_set", region_set)):
+            if text is not None:
+                check_text(text, f"{name} of SigV4Auth")
         self._region = region
         self._region_set = region_set
         self._clock = clock
@@ -97,14 +107,12 @@ class SigV4Auth:
         self._expand(request)
         target: bytes = request.extensions.get("target", request.url.raw_path)
         path, mark, query = target.decode("latin-1").partition("?")
-        # A redirect or a retry comes again, with the signature of before.
+        # A request that is sent again, as in a retry, has the signature of before.
         raw = [pair for pair in headers.raw if pair[0].lower() not in _OWN]
         pairs = tuple(
             [(name.decode("latin-1").lower(), v.decode("latin-1")) for name, v in raw]
         )
-        signed = self._sign(
-            request.method, path, query if mark else None, headers=pairs
-        )
+        signed = self.sign(request.method, path, query if mark else None, headers=pairs)
         # Headers that are made at once take a fifth of the time of single ones.
         raw += [(name.encode("latin-1"), v.encode("latin-1")) for name, v in signed]
         request.headers = type(headers)(raw)
@@ -127,7 +135,7 @@ class SigV4Auth:
             return
         request.headers["host"] = f"{self._full_name(name)}{colon}{port}"
 
-    def _sign(
+    def sign(
         self,
         method: str,
         path: str,
@@ -135,6 +143,17 @@ class SigV4Auth:
         *,
         headers: tuple[tuple[str, str], ...],
     ) -> tuple[tuple[str, str], ...]:
+        """Sign a request that is no object of a library.
+
+        Args:
+            method: as sent.
+            path: as sent.
+            query: as sent; None for none.
+            headers: pairs with names in lower case, ``host`` among them.
+
+        Returns:
+            The headers to add.
+        """
         if self._region_set is not None:
             return sigv4a.sign(
                 self._credentials,
@@ -155,6 +174,12 @@ class SigV4Auth:
             now=self._now(),
         )
 
+    def sign_call(
+        self, method: str, path: str, headers: tuple[tuple[str, str], ...]
+    ) -> tuple[tuple[str, str], ...]:
+        """Sign a call of gRPC, as `sign` does."""
+        return self.sign(method, path, None, headers=headers)
+
     def _find_region(self, headers: tuple[tuple[str, str], ...]) -> str:
         host = next((value for name, value in headers if name == "host"), "")
         if found := _GENERATED.fullmatch(host):
@@ -172,3 +197,15 @@ class SigV4Auth:
     def __repr__(self) -> str:
         """Show whose key it is, without the secret."""
         return f"SigV4Auth({self._credentials.access_key_id})"
+
+
+def _credentials_of(signer: object) -> Credentials:
+    if isinstance(signer, Credentials):
+        return signer
+    if isinstance(signer, Role | User):
+        return signer.credentials
+    # What it is and not what it says, as it may be a secret.
+    raise advised(
+        f"a signer is a role, a user or credentials, not `{type(signer).__name__}`",
+        "a name needs the network: client(role=...)",
+    )

@@ -6,7 +6,6 @@ not signed; for those no policy engine is loaded.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_lattice.errors import HIDE
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_lattice.decision.guard import Access, Guard
     from pytest_lattice.model.auth_settings import AuthSettings
-    from pytest_lattice.model.caller import Caller
     from pytest_lattice.model.configuration import Configuration
     from pytest_lattice.model.message import LatticeRequest
     from pytest_lattice.model.service import Service
@@ -70,12 +68,6 @@ class Admission:
                 return None
             guard = self._guard = self._make()
         return guard.admit(request, way, now, wall=self._wall)
-
-    def admit_as(self, caller: Caller | None) -> Admit:
-        """Return what admits requests as if this caller had signed them."""
-        if self._guard is None:
-            return lambda _request, _way, _now: None
-        return partial(self._guard.admit_as, caller)
 
     def _make(self) -> Guard:
         from pytest_lattice.decision.guard import Guard

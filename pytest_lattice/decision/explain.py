@@ -41,8 +41,8 @@ def explain(decision: Decision, *, every_statement: bool = False) -> str:
         verdict = "yes" if step.passed else "no"
         lines.append(f"  {step.name:<{width}}  {verdict:<3}  {step.text}")
     access = decision.access
-    if access is not None and access.failure is not None:
-        found = access.guard.diagnose(access, decision.now).lines()
+    if access is not None and access.diagnosis is not None:
+        found = access.diagnosis.lines()
         lines += ["", *(f"  {line}".rstrip() for line in found)]
     return "\n".join(lines)
 

@@ -61,6 +61,7 @@ class Access(NamedTuple):
         denied: why the request goes no further; None where it does.
         failure: why authentication failed; None where it did not.
         region: the Region whose signature was asked for.
+        now: when it was asked, in microseconds since 1970.
     """
 
     guard: Guard
@@ -70,6 +71,20 @@ class Access(NamedTuple):
     denied: Denied | None = None
     failure: Failure | None = None
     region: str = ""
+    now: int = 0
+
+    def __repr__(self) -> str:
+        """Show who calls and what came of it, on one line."""
+        who = self.failure.code if self.identity is None else self.identity.label  # type: ignore[union-attr]  # without identity there is a failure
+        verdict = "may" if self.denied is None else self.denied.reason
+        return f"<Access {who}: {verdict}>"
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """The mistake behind a failed authentication; None where it did not fail."""
+        if self.failure is None:
+            return None
+        return self.guard.diagnose(self, self.failure)
 
     @property
     def identity(self) -> Identity | None:
@@ -155,7 +170,9 @@ class Guard:
             **{each.arn: self._auth_source(each, "network") for each in networks},
             **{each.arn: self._auth_source(each, "service") for each in services},
         }
-        self._hosts = tuple(each.dns_name for each in services)
+        self._hosts = tuple(
+            host for each in services for host in (each.dns_name, each.name)
+        )
         self._identities = {
             each.principal: self._identity(each) for each in configuration.callers
         }
@@ -209,23 +226,14 @@ class Guard:
             if isinstance(found, Failure):
                 body = f"{found.code}: {found.message}"
                 denied = Denied("authentication", found.detail, body)
-                return Access(self, request, None, (), denied, found, gate.place.region)
+                region = gate.place.region
+                return Access(self, request, None, (), denied, found, region, now)
             if found is not None:
                 identity = self._identity_of[id(found.caller)]
                 return self._authorize(gate, request, identity, now)
         if not gate.sources:
             return None
         return self._authorize(gate, request, ANONYMOUS, now)
-
-    def admit_as(
-        self, caller: Caller | None, request: LatticeRequest, way: Way, now: int
-    ) -> Access | None:
-        """Authorize a request as if a caller had signed it; None signs nothing."""
-        gate = self._gate(way)
-        if not gate.sources:
-            return None
-        identity = ANONYMOUS if caller is None else self._identities[caller.principal]
-        return self._authorize(gate, request, identity, now)
 
     def _authorize(
         self, gate: _Gate, request: LatticeRequest, identity: Identity, now: int
@@ -268,7 +276,11 @@ class Guard:
         return Place(
             service_arn=service.arn,
             service_account=value.account,
-            service_tags={key.lower(): value.tags[key] for key in value.tags},
+            # By their keys without case, and as they are written.
+            service_tags={
+                **{key.lower(): value.tags[key] for key in value.tags},
+                **value.tags,
+            },
             service_org_id=self._organizations.get(value.account),
             region=value.region,
             network_arn=network.arn,
@@ -342,25 +354,22 @@ class Guard:
             found.append(source("session policy", *caller.session_policies))
         return tuple(found)
 
-    def diagnose(self, access: Access, now: int) -> Diagnosis:
+    def diagnose(self, access: Access, failure: Failure) -> Diagnosis:
         """Find the mistake behind a signature that does not verify.
 
         Args:
-            access: what came of a request whose authentication failed.
-            now: when it was decided, in microseconds since 1970.
+            access: what came of the request.
+            failure: why authentication failed.
         """
         from pytest_lattice.auth.laboratory import diagnose
-
-        if access.failure is None:
-            raise TypeError("authentication did not fail")
 
         return diagnose(
             access.request,
             self.known,
-            access.failure,
+            failure,
             region=access.region,
             hosts=self._hosts,
-            now=now,
+            now=access.now,
             settings=self.settings,
         )
 

@@ -10,8 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
+from unicodedata import category
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, check_account
@@ -31,7 +33,12 @@ _NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _SESSION = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _PATH = re.compile(r"/([!-~]+/)?")
 _ORGANIZATION_ID = re.compile(r"o-[a-z0-9]{10,32}")
+# AWS: IAM/latest/APIReference/API_Tag: beside letters, digits and separators
+_TAG_SIGNS = frozenset("_.:/=+-@")
+_MOST_TAGS, _LONGEST_KEY, _LONGEST_VALUE = 50, 128, 256
 _ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
+# How much of a text that is refused is shown.
+_SHOWN = 60
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 #: Where one names a managed policy in place of a document.
 MANAGED_PREFIX = "arn:aws:iam::aws:policy/"
@@ -100,6 +107,17 @@ class Credentials:
             variables["AWS_SESSION_TOKEN"] = self.session_token
         return variables
 
+    def _parts(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Credentials):
+            return NotImplemented
+        return self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
     def __repr__(self) -> str:
         return f"<Credentials {self.access_key_id}>"
 
@@ -125,9 +143,9 @@ class Certificate(Value):
     san_uri: str = ""
 
     def __post_init__(self) -> None:
-        """Hold each attribute to text."""
+        """Hold each attribute to text that a header can carry."""
         for each in fields(self):
-            check_text(getattr(self, each.name), f"certificate: {each.name}")
+            _check_portable(getattr(self, each.name), f"certificate: {each.name}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -143,8 +161,8 @@ class Role(Value):
         session_policies: documents that limit the session.
         service_control_policies: documents of its organization that limit it; each
             must allow.
-        tags: its principal tags.
-        session_tags: tags of the session; they win over `tags`.
+        tags: its principal tags, up to 50.
+        session_tags: tags of the session, up to 50; they win over `tags`.
         account: the 12-digit account it belongs to.
         org_id: the organization of that account, such as ``o-exampleorgid``.
         org_path: its place in there, such as ``o-…/r-…/ou-…/``.
@@ -157,8 +175,8 @@ class Role(Value):
         expires: when its token ends, with a time zone; None for never.
 
     Raises:
-        ConfigurationError: a name, path, account, organization or policy that IAM
-            would refuse.
+        ConfigurationError: a name, path, account, organization, tag, time or policy
+            that IAM would refuse.
 
     AWS: IAM/latest/UserGuide/id_roles, vpc-lattice/latest/ug/auth-policies
     """
@@ -196,17 +214,22 @@ class Role(Value):
             raise ConfigurationError(
                 f"{where}: certificate `{self.certificate!r}` is not a Certificate"
             )
-        for name in ("issued", "expires"):
-            time = getattr(self, name)
-            if time is not None and getattr(time, "tzinfo", None) is None:
-                raise ConfigurationError(
-                    f"{where}: {name} `{time}` is not a time with a time zone"
+        issued = _utc(self.issued, f"{where}: issued")
+        expires = self.expires
+        if expires is not None:
+            expires = _utc(expires, f"{where}: expires")
+            if expires <= issued:
+                raise advised(
+                    f"{where}: expires `{expires}` is not after issued `{issued}`",
+                    "say when it was issued: issued=…",
                 )
         self._set(
+            issued=issued,
+            expires=expires,
             session_policies=_documents(
                 self.session_policies, where, "session policies"
             ),
-            session_tags=read_only(self.session_tags),
+            session_tags=_tags(self.session_tags, where, "session tag"),
         )
 
     @property
@@ -335,7 +358,7 @@ def _check_identity(caller: Caller, kind: str, where: str) -> None:
         service_control_policies=_documents(
             caller.service_control_policies, where, "service control policies"
         ),
-        tags=read_only(caller.tags),
+        tags=_tags(caller.tags, where, "tag"),
     )
 
 
@@ -348,12 +371,83 @@ def _check_organization(caller: Caller, where: str) -> None:
         )
     if org_path is None:
         return
+    _check_portable(org_path, f"{where}: organization path")
     # AWS: IAM/latest/UserGuide/reference_policies_condition-keys: PrincipalOrgPaths
-    if org_id is None or not str(org_path).startswith(f"{org_id}/"):
+    if org_id is None or not org_path.startswith(f"{org_id}/"):
         raise advised(
             f"{where}: organization path `{org_path}` does not begin with its org_id",
             "a path is like o-exampleorgid/r-ab12/ou-ab12-11111111/",
         )
+
+
+def _tags(tags: Mapping[str, str], where: str, kind: str) -> Mapping[str, str]:
+    """Hold tags to IAM's rules and take them as read-only.
+
+    AWS: IAM/latest/UserGuide/id_tags, STS/latest/APIReference/API_Tag
+    """
+    taken = read_only(tags)
+    if len(taken) > _MOST_TAGS:
+        raise ConfigurationError(
+            f"{where}: there are {len(taken)} {kind}s; AWS allows {_MOST_TAGS}"
+        )
+    law = "letters, digits, spaces and _.:/=+-@"
+    spelled: dict[str, str] = {}
+    for key, value in taken.items():
+        if not key or not _is_tag_text(key, _LONGEST_KEY):
+            raise ConfigurationError(
+                f"{where}: {kind} key `{_shown(key)}` is not 1 to {_LONGEST_KEY} of "
+                f"{law}"
+            )
+        if key.lower().startswith("aws:"):
+            raise advised(
+                f"{where}: {kind} key `{_shown(key)}` begins with `aws:`",
+                "only AWS sets such tags",
+            )
+        if not _is_tag_text(value, _LONGEST_VALUE):
+            raise ConfigurationError(
+                f"{where}: value `{_shown(value)}` of {kind} `{_shown(key)}` is not 0 "
+                f"to {_LONGEST_VALUE} of {law}"
+            )
+        if (first := spelled.setdefault(key.lower(), key)) is not key:
+            raise advised(
+                f"{where}: {kind}s `{_shown(first)}` and `{_shown(key)}` have one key",
+                "keys that differ only by case are the same to IAM",
+            )
+    return taken
+
+
+def _is_tag_text(text: str, longest: int) -> bool:
+    return len(text) <= longest and all(
+        each in _TAG_SIGNS or category(each)[0] in "LNZ" for each in text
+    )
+
+
+def _check_portable(text: object, where: str) -> None:
+    """Refuse what is not text, and what cannot be written into a header."""
+    check_text(text, where)
+    shown = str(text)
+    if any(category(each) in {"Cc", "Cs"} for each in shown):
+        raise ConfigurationError(
+            f"{where} `{_shown(shown)}` has a character that no header can carry"
+        )
+
+
+def _shown(text: str) -> str:
+    """Show any text on one line, and not much of it."""
+    line = text if text.isprintable() else ascii(text)[1:-1]
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+
+
+def _utc(time: object, where: str) -> datetime:
+    """Take a time with a time zone as UTC."""
+    if not isinstance(time, datetime) or time.utcoffset() is None:
+        raise ConfigurationError(f"{where} `{time}` is not a time with a time zone")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ConfigurationError(
+            f"{where} `{time}` is not in the years 1 to 9999 of UTC"
+        ) from None
 
 
 def _documents(
@@ -390,6 +484,8 @@ def _slashed(path: str) -> str:
     return f"/{inner}/" if inner else "/"
 
 
+# Credentials are asked for with each request, and hashing takes longer than the rest.
+@lru_cache(maxsize=4096)
 def _letters(*parts: str, length: int) -> str:
     """Derive capital letters and digits, as AWS's unique ids have them."""
     data = sha256("\0".join(parts).encode()).digest()
@@ -397,5 +493,6 @@ def _letters(*parts: str, length: int) -> str:
     return "".join(_ALPHABET[byte % 32] for byte in data[:length])
 
 
+@lru_cache(maxsize=1024)
 def _secret(principal: str) -> str:
     return f"secret/{sha256(f'secret of {principal}'.encode()).hexdigest()[:33]}"

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.action import Forward
+from pytest_lattice.model.caller import kind_of
 from pytest_lattice.model.sharing import refusal
 from pytest_lattice.model.value import first_twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_lattice.model.caller import Caller
     from pytest_lattice.model.configuration import Configuration
     from pytest_lattice.model.service import Listener, Service
     from pytest_lattice.model.service_network import ServiceNetwork
@@ -58,6 +60,22 @@ def _names_are_unique(configuration: Configuration) -> None:
     ):
         if again := first_twice(names):
             raise ConfigurationError(f"{kind} `{again}` already exists")
+    _caller_names_are_unique(configuration)
+
+
+def _caller_names_are_unique(configuration: Configuration) -> None:
+    # AWS: IAM/latest/APIReference/API_CreateRole: unique per account, without case
+    owner: dict[tuple[str, str, str], Caller] = {}
+    for each in configuration.callers:
+        kind = kind_of(each)
+        first = owner.setdefault((kind, each.account, each.name.lower()), each)
+        # Sessions of one role share its ARN.
+        if first.arn != each.arn:
+            raise advised(
+                f"{kind} `{each.arn}` has the name of `{first.arn}`",
+                f"names of {kind}s are unique in an account, whatever their case and "
+                "path",
+            )
 
 
 def _actions_reach_groups(configuration: Configuration) -> None:

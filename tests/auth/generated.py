@@ -16,7 +16,7 @@ CALLERS: list[Caller | None] = [
     None,
     Role("reader"),
     Role("reader", session="s2", tags={"team": "fx"}),
-    Role("Reader", path="/a/", tags={"Team": "*"}, session_tags={"x": "1"}),
+    Role("Reader", path="/a/", tags={"Team": "fx"}, session_tags={"x": "1"}),
     Role("reader", account=_OTHER, org_id="o-exampleorgid"),
     Role(
         "writer",

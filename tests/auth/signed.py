@@ -53,7 +53,6 @@ def signed(
     *,
     region: str = REGION,
     now: int = NOW,
-    **options: Any,  # noqa: ANN401  # passed on
 ) -> LatticeRequest:
     """Sign a request with our signer."""
     request = request or sent()
@@ -65,7 +64,6 @@ def signed(
         headers=request.headers,
         region=region,
         now=now,
-        **options,
     )
     return request._replace(headers=(*request.headers, *added))
 
@@ -123,6 +121,7 @@ def by_awscrt(
     asymmetric: bool = False,
     in_query: bool = False,
     double: bool = True,
+    service: str = SERVICE,
 ) -> LatticeRequest:
     """Sign a request with AWS's common runtime."""
     credentials = ROLE.credentials
@@ -141,7 +140,7 @@ def by_awscrt(
             credentials.session_token,
         ),
         region="*" if asymmetric else REGION,
-        service=SERVICE,
+        service=service,
         date=TIME,
         use_double_uri_encode=double,
         should_normalize_uri_path=double,

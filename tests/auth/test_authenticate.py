@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_lattice.auth.authenticate import Authenticated, Known, authenticate
 from pytest_lattice.auth.sigv4 import Failure
 from pytest_lattice.model.auth_settings import AuthSettings
-from pytest_lattice.model.caller import Role
+from pytest_lattice.model.caller import Credentials, Role
 from tests.auth.signed import (
     HOST,
     KNOWN,
@@ -147,7 +147,7 @@ def test_path_encoding_can_be_settled(
     encoding: str, accepted: str, *, fine: bool
 ) -> None:
     """Either encoding can be refused, as AWS's choice is unknown."""
-    request = signed(sent(path="/a%20b"), encoding=encoding)
+    request = by_awscrt(sent(path="/a%20b"), double=encoding == "double")
 
     assert isinstance(judged(request, path_encoding=accepted), Authenticated) is fine
 
@@ -220,7 +220,7 @@ HEX = "0" * 64
             ),
         ),
         (
-            signed(service="vpc-lattice"),
+            by_awscrt(sent(), service="vpc-lattice"),
             INVALID,
             "Credential should be scoped to correct service: 'vpc-lattice-svcs'.",
         ),
@@ -331,6 +331,18 @@ def test_user_has_no_token() -> None:
     credentials.session_token = "any"
 
     assert failed(signed(None, credentials)).code == UNRECOGNIZED
+
+
+def test_token_need_not_be_signed() -> None:
+    """AWS is silent on a token that is sent beside what is signed; it is taken."""
+    credentials = ROLE.credentials
+    unsigned = Credentials(credentials.access_key_id, credentials.secret_access_key)
+
+    request = edited(
+        signed(None, unsigned), "x-amz-security-token", credentials.session_token
+    )
+
+    assert judged(request) == Authenticated(ROLE, "double")
 
 
 def test_token_expires() -> None:

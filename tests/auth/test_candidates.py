@@ -214,7 +214,6 @@ def test_others() -> None:
         f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/x",
         f"arn:aws:iam::{ACCOUNT}:role/{'r' * 65}",
         f"arn:aws:iam::{ACCOUNT}:user/a(b)",
-        f"arn:aws:iam::{ACCOUNT}:role/r\u00f4le",
     ],
 )
 def test_principal_that_iam_does_not_have(value: str) -> None:

@@ -61,6 +61,13 @@ def test_session_tag_wins() -> None:
     assert found.tag_values == {"team": "ops", "a": "1"}
 
 
+def test_session_tag_of_other_case_wins() -> None:
+    """A session tag takes the place of a role's whose key differs by case."""
+    role = Role("reader", tags={"Team": "fx"}, session_tags={"team": "ops"})
+
+    assert identity_of(role).tags == {"team": "ops"}
+
+
 def test_organization() -> None:
     """The organization of an account counts where the caller names none itself."""
     own = Role("reader", org_id="o-exampleorgid", org_path="o-exampleorgid/r-ab12/")

@@ -190,6 +190,7 @@ def test_query(query: str, expected: tuple[str, ...] | None) -> None:
         ("HTTP/2", "application/grpc", None),
         ("HTTP/2", "application/grpc+proto", None),
         ("HTTP/2", "application/json", ("1",)),
+        ("HTTP/2", "application/grpc-web", ("1",)),
         ("HTTP/1.1", "application/grpc", ("1",)),
     ],
 )
@@ -197,7 +198,12 @@ def test_grpc_has_no_query(
     version: str, kind: str, expected: tuple[str, ...] | None
 ) -> None:
     """A gRPC call has no query parameters."""
-    asked = call(url="/?q=1", headers={"content-type": kind}, http_version=version)
+    asked = call(
+        method="POST",
+        url="/?q=1",
+        headers={"content-type": kind},
+        http_version=version,
+    )
 
     assert value("vpc-lattice-svcs:RequestQueryString/q", asked) == expected
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lattice.auth.authenticate import Known
+from pytest_lattice.auth.authenticate import MISMATCH, Known
 from pytest_lattice.auth.laboratory import Diagnosis, diagnose, written
 from pytest_lattice.auth.mistakes import EMPTY, View
 from pytest_lattice.auth.sigv4 import Failure
@@ -31,10 +32,18 @@ from tests.auth.signed import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_lattice.model.message import LatticeRequest
 
 
-def examined(request: LatticeRequest, *, hosts: Any = (), **settings: Any) -> Diagnosis:  # noqa: ANN401  # passed on
+def examined(
+    request: LatticeRequest,
+    *,
+    hosts: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    **settings: Any,  # noqa: ANN401  # passed on
+) -> Diagnosis:
     """Diagnose a request that is refused."""
     failure = judged(request, **settings)
     assert isinstance(failure, Failure), failure
@@ -46,6 +55,7 @@ def examined(request: LatticeRequest, *, hosts: Any = (), **settings: Any) -> Di
         now=NOW,
         settings=AuthSettings(**settings),
         hosts=hosts,
+        paths=paths,
     )
 
 
@@ -127,7 +137,7 @@ def test_mistake_is_named(request_: LatticeRequest, mistake: str) -> None:
 def test_other_path_encoding_is_named(accepted: str) -> None:
     """A path encoding that the settings refuse is found."""
     other = "single" if accepted == "double" else "double"
-    request = signed(sent(path="/a%20b"), encoding=other)
+    request = by_awscrt(sent(path="/a%20b"), double=other == "double")
 
     diagnosis = examined(request, path_encoding=accepted)
 
@@ -144,12 +154,12 @@ def test_wrong_secret_is_told_as_unseen() -> None:
     assert diagnosis.mistake == ""
     assert diagnosis.client is None
     assert "another secret access key signed" in diagnosis.advice
-    assert "mistake: none of the known ones" in diagnosis.text()
+    assert "mistake: none of the known ones" in diagnosis.lines()
 
 
 def test_key_of_another_service_is_named() -> None:
     """A scope may say the right service while the key is that of another."""
-    request = signed(service="execute-api")
+    request = by_awscrt(sent(), service="execute-api")
     value = request.header_values("authorization")[0]
     value = value.replace("execute-api", "vpc-lattice-svcs")
 
@@ -161,7 +171,7 @@ def test_key_of_another_service_is_named() -> None:
 @pytest.mark.parametrize(
     ("request_", "culprit"),
     [
-        (signed(service="s3"), "signed for service `s3`"),
+        (by_awscrt(sent(), service="s3"), "signed for service `s3`"),
         (signed(region="us-east-1"), "signed for region `us-east-1`"),
         (signed(now=NOW - 10**9), "before the network's clock"),
     ],
@@ -206,7 +216,7 @@ def test_unknown_signer_has_the_server_s_side(request_: LatticeRequest) -> None:
 
     assert diagnosis.client is None
     assert diagnosis.mistake == diagnosis.failure.detail
-    assert f"host:{HOST}" in diagnosis.text()
+    assert f"host:{HOST}" in diagnosis.lines()
 
 
 def test_elliptic_signatures_are_examined() -> None:
@@ -220,10 +230,10 @@ def test_elliptic_signatures_are_examined() -> None:
 
 def test_sides_stand_beside_each_other() -> None:
     """Lines that differ are marked, and no others."""
-    text = examined(signed()._replace(method="POST")).text()
+    lines = examined(signed()._replace(method="POST")).lines()
 
-    assert "client signed" in text
-    marked = [line.split() for line in text.splitlines() if line.startswith("! ")]
+    assert "client signed" in "".join(lines)
+    marked = [line.split() for line in lines if line.startswith("! ")]
     assert marked == [["!", "GET", "|", "POST"]]
 
 
@@ -236,13 +246,99 @@ def test_view_is_written() -> None:
     assert written(view) == f"A\n{STAMP}\nd/s/t\nGET\n/\n\nhost:x\n\nhost\nP"
 
 
-def test_long_request_is_given_up() -> None:
-    """The work is bounded, so a huge request is not searched."""
-    request = signed(sent((("host", HOST), ("x-amz-long", "x" * 200_000))))
+def unknown_mistake(length: int, headers: int = 1) -> LatticeRequest:
+    """Sign with a wrong secret a request whose headers have a length."""
+    right = ROLE.credentials
+    wrong = Credentials(right.access_key_id, "another", right.session_token)
+    long = tuple((f"x-amz-{n}", f"a  {'x ' * (length // 2)}") for n in range(headers))
+    return signed(sent((("host", HOST), *long)), wrong)
 
-    diagnosis = examined(request._replace(method="POST"))
+
+@pytest.mark.parametrize(
+    ("length", "reach"),
+    [
+        (10, r"tried were the payload's .* the session token, alone and in pairs$"),
+        (9_000, r"alone and in \d+ pairs, as the request is long$"),
+        (
+            100_000,
+            r"; only \d+ likely mistakes were tried, as the request is too long$",
+        ),
+        (3_000_000, r"; no known mistake was tried, as the request is too long$"),
+    ],
+)
+def test_advice_says_how_far_the_search_went(length: int, reach: str) -> None:
+    """The longer a request, the less is tried, and no more is claimed."""
+    diagnosis = examined(unknown_mistake(length))
 
     assert diagnosis.mistake == ""
+    assert re.search(reach, diagnosis.advice), diagnosis.advice
+
+
+def test_what_nobody_could_try_is_not_claimed() -> None:
+    """A mismatch that is told of an unsigned request has no client's side."""
+    failure = Failure("Code", MISMATCH, "detail")
+
+    diagnosis = diagnose(
+        sent(), KNOWN, failure, region=REGION, now=NOW, settings=AuthSettings()
+    )
+
+    assert diagnosis.advice.endswith("; no known mistake was tried")
+
+
+@pytest.mark.parametrize(("length", "headers"), [(50, 1), (600, 12), (100_000, 1)])
+@pytest.mark.parametrize("asymmetric", [False, True])
+def test_work_is_bounded_by_bytes(
+    monkeypatch: pytest.MonkeyPatch, length: int, headers: int, *, asymmetric: bool
+) -> None:
+    """However long a request, about two million bytes are hashed, and few curves."""
+    hashed = []
+
+    def note(*arguments: Any) -> bool:  # noqa: ANN401  # passed on
+        hashed.append(len(arguments[-1]))
+        return False
+
+    monkeypatch.setattr("pytest_lattice.auth.laboratory.proves", note)
+    request = unknown_mistake(length, headers)
+    if asymmetric:
+        request = by_awscrt(sent(request.headers[: headers + 1]), asymmetric=True)
+
+    examined(request._replace(method="PUT"))
+
+    assert sum(hashed) <= 2_000_000 + length
+    assert len(hashed) <= (500 if asymmetric else 8000)
+
+
+@pytest.mark.parametrize("port", ["", ":8443"])
+def test_signed_short_name_is_named(port: str) -> None:
+    """A signer that knows no network signs the short name that it was given."""
+    others = [f"other-{n}" for n in range(30)]
+    request = with_host(f"shop{port}", HOST, server_name=HOST, port=8443)
+
+    diagnosis = examined(request, hosts=[*others, "shop"])
+
+    assert diagnosis.mistake == f"host was signed as `shop{port}` and sent as `{HOST}`"
+    assert "client(role=...)" in diagnosis.advice
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "other"),
+    [
+        ("/a", None, "/a"),
+        ("/a", "x=1", "/a?x=1"),
+        ("/a%20b", None, "/a%20b"),
+        ("", None, ""),
+    ],
+)
+def test_signature_of_another_path_is_named(
+    path: str, query: str | None, other: str
+) -> None:
+    """A redirect that a client follows has the signature of the path before it."""
+    request = signed(sent(path=path, query=query))._replace(path="/b", query="y=2")
+
+    diagnosis = examined(request, paths=["/b?y=2", "/c", other])
+
+    assert diagnosis.mistake == f"signed for another path, `{other}` (a redirect?)"
+    assert diagnosis.advice.startswith("sign each request anew")
 
 
 TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8)
@@ -268,14 +364,15 @@ def test_no_secret_is_shown(secret: str, token: str, place: int) -> None:
     request = places.get(place, request)
     failure = Failure("Code", f"message with {secret}", f"detail with {token}")
 
-    text = diagnose(
+    diagnosis = diagnose(
         request,
         known,
         failure,
         region=REGION,
         now=NOW,
         settings=AuthSettings(),
-    ).text()
+    )
 
+    text = "\n".join([*diagnosis.failure, *diagnosis.lines()])
     for hidden in (secret, token, quote(secret, safe=""), quote(token, safe="")):
         assert hidden not in text

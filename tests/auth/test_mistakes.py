@@ -47,7 +47,9 @@ def test_mistakes_are_few_and_of_a_kind() -> None:
     names = tuple(f"x-amz-{number}" for number in range(1000))
     view = VIEW._replace(signed=names, values=dict.fromkeys(names, "Value"))
 
-    mistakes = mistakes_of(sent(query="a=1"), view, region=REGION, now=NOW, hosts=names)
+    mistakes = mistakes_of(
+        sent(query="a=1"), view, region=REGION, now=NOW, hosts=names, paths=names
+    )
 
     assert len(mistakes) < 200
     assert {each.kind for each in mistakes} == {

@@ -384,7 +384,7 @@ def test_suffixed_key_that_is_not_read(prefix: str, monkeypatch: Patch) -> None:
     assert is_killed_by_decisions()
 
 
-@pytest.mark.parametrize("field", ["accounts", "roles", "principals", "providers"])
+@pytest.mark.parametrize("field", ["accounts", "arns", "providers"])
 def test_principal_mutant(field: str, monkeypatch: Patch) -> None:
     """An engine that forgets one form of a principal is found."""
     real = principal._named  # noqa: SLF001  # what is mutated

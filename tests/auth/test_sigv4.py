@@ -9,7 +9,6 @@ import pytest
 from pytest_lattice.auth.sigv4 import (
     Claim,
     Failure,
-    claim_of,
     incomplete,
     read_claim,
     shown,
@@ -129,6 +128,7 @@ def test_claim_is_read_from_the_headers() -> None:
         REGION,
         "vpc-lattice-svcs",
         ("host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"),
+        "aws4_request",
         claim.signature if isinstance(claim, Claim) else "",
         STAMP,
         credentials.session_token,
@@ -166,12 +166,13 @@ def test_parameters_stand_in_any_order(text: str) -> None:
     claim = read_claim(sent((("authorization", text), ("x-amz-date", STAMP))))
 
     assert isinstance(claim, Claim)
-    assert claim[1:7] == (
+    assert claim[1:8] == (
         "AKIAX",
         "20260101",
         REGION,
         "vpc-lattice-svcs",
         ("host",),
+        "aws4_request",
         "00",
     )
 
@@ -205,11 +206,11 @@ def test_parameters_stand_in_any_order(text: str) -> None:
         ),
         (
             f"AWS4-HMAC-SHA256 {HEAD}, {HEAD}, SignedHeaders=host, Signature=0",
-            "Authorization header has 'Credential' twice, or it is not a parameter",
+            "Authorization header has 'Credential' twice, or it is no parameter",
         ),
         (
             f"AWS4-HMAC-SHA256 {HEAD} SignedHeaders, Signature=0, Signature=1",
-            "Authorization header has 'Signature' twice, or it is not a parameter",
+            "Authorization header has 'Signature' twice, or it is no parameter",
         ),
     ],
 )
@@ -260,9 +261,13 @@ def test_incomplete_query_is_told(change: str, to: str) -> None:
     assert failure.code == "IncompleteSignatureException"
 
 
-def test_claim_of_takes_what_was_gathered() -> None:
+def test_claim_is_read_from_what_was_gathered() -> None:
     """Headers are gathered once for reading and verifying."""
-    assert claim_of(sent(), {}) is None
+    request = signed()
+    values = dict(request.headers)
+
+    assert read_claim(sent(), values) == read_claim(request)
+    assert read_claim(request, {}) is None
 
 
 def test_client_s_text_is_fit_for_a_line() -> None:

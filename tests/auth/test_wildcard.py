@@ -1,6 +1,7 @@
 """Patterns with wildcards, against a naive matcher and against evil ones."""
 
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -143,3 +144,41 @@ def test_cost_is_at_most_pattern_times_text(pattern: str) -> None:
     glob(parts_of(pattern))(counted)
 
     assert counted.looked_at <= len(pattern) * len(counted) * 2
+
+
+def calls_of(pattern: str, text: str) -> int:
+    """Count the calls, of Python and of C, that matching takes."""
+    matches, calls = glob(parts_of(pattern)), []
+    before = sys.getprofile()
+    sys.setprofile(lambda _, event, __: calls.append(event))
+    try:
+        matches(text)
+    finally:
+        sys.setprofile(before)
+    return sum(event in {"call", "c_call"} for event in calls)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*" + "?a" * 40 + "b*", "*" + "a?" * 40 + "b", "*?a?b*" * 20, "?a" * 40]
+)
+def test_run_with_single_characters_is_one_search(pattern: str) -> None:
+    """Calls grow with the runs, not with the text, and the search has no choices."""
+    runs = pattern.count("*") + 1
+
+    assert calls_of(pattern, "a" * 100_000) == calls_of(pattern, "a" * 1000)
+    assert calls_of(pattern, "a" * 1000) <= 6 * runs + 4
+
+
+def test_expression_of_a_run_has_no_choices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compiled holds literals and dots, so it cannot backtrack."""
+    compiled = []
+    compile_ = re.compile
+
+    def note(expression: str, flags: re.RegexFlag) -> re.Pattern[str]:
+        compiled.append(expression)
+        return compile_(expression, flags)
+
+    monkeypatch.setattr(re, "compile", note)
+    glob.__wrapped__(parts_of("a?*(b|c)+?{2}*[d]?*"))
+
+    assert compiled == ["a.", r"\(b\|c\)\+.\{2\}", r"\[d\]."]

@@ -9,10 +9,11 @@ import httpx2
 import pytest
 
 from pytest_lattice.auth.authenticate import Authenticated
-from pytest_lattice.auth.sigv4 import Claim, read_claim
+from pytest_lattice.auth.sigv4 import Claim, Failure, read_claim
 from pytest_lattice.clients.signing import SigV4Auth
 from pytest_lattice.clock import Clock
 from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.model.caller import Role
 from tests.auth.signed import HOST, ROLE, USER, judged, sent
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def test_taken_authorization_is_refused() -> None:
 
 
 def test_signing_again_replaces_the_signature() -> None:
-    """A redirect or a retry has one signature, of its own time."""
+    """A request that is sent again has one signature, of its own time."""
     clock = Clock()
     auth = SigV4Auth(ROLE, clock=clock)
     request = auth(httpx.Request("GET", f"https://{HOST}/"))
@@ -138,6 +139,48 @@ def test_signing_again_replaces_the_signature() -> None:
 
     assert claim_in(again).timestamp == "20260101T001640Z"
     assert isinstance(judged(arrived(again), now=clock.microseconds), Authenticated)
+
+
+def test_redirect_repeats_the_signature() -> None:
+    """Like any auth of httpx it is asked once, and a redirect is not signed anew."""
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        location = {"location": "/b"} if request.url.path == "/a" else {}
+        return httpx.Response(307 if location else 200, headers=location)
+
+    transport = httpx.MockTransport(answer)
+    with httpx.Client(
+        auth=SigV4Auth(ROLE, clock=Clock()), transport=transport, follow_redirects=True
+    ) as client:
+        client.get(f"https://{HOST}/a")
+
+    first, second = map(arrived, seen)
+    assert first.headers == second.headers
+    assert isinstance(judged(first), Authenticated)
+    assert isinstance(judged(second), Failure)
+
+
+@pytest.mark.parametrize("signer", ["checkout", None, Role, 5])
+def test_signer_is_no_name(signer: Any) -> None:  # noqa: ANN401  # anything
+    """A name says nothing outside a network."""
+    with pytest.raises(
+        ConfigurationError, match="a signer is a role, a user"
+    ) as caught:
+        SigV4Auth(signer)
+
+    assert caught.value.__notes__ == ["a name needs the network: client(role=...)"]
+    assert "checkout" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["region", "region_set"])
+def test_region_is_text(name: str) -> None:
+    """A region of another type is told at once, and not with the first request."""
+    options: dict[str, Any] = {name: 5}
+
+    with pytest.raises(ConfigurationError, match=f"^{name} of SigV4Auth"):
+        SigV4Auth(ROLE, **options)
 
 
 def test_stream_is_untouched() -> None:

@@ -72,6 +72,7 @@ def sent(case: Mapping[str, Any], network: LatticeNetwork) -> Exchange:
     return exchange
 
 
+@pytest.mark.filterwarnings("ignore:.*never holds:pytest_lattice.LatticeWarning")
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_decision_over_http(case: Mapping[str, Any]) -> None:
     """A signed request is let in or refused as the table says, and so is its log."""

@@ -47,7 +47,6 @@ def test_guard_is_made_for_a_signature() -> None:
         request = asked(network)
 
         assert admission.admit(request, way, 0) is None
-        assert admission.admit_as(None)(request, way, 0) is None
         signed = asked(network, authorization="AWS4-HMAC-SHA256 a")
         access = admission.admit(signed, way, 0)
         assert access is not None
@@ -61,21 +60,6 @@ def test_policy_is_read_at_once(auth_type: str) -> None:
     service = Service("orders", auth_policy=bad, auth_type=auth_type)  # type: ignore[arg-type]  # one of two
     with pytest.raises(ConfigurationError, match="unknown action"):
         Admission(Configuration().with_resources([service]), None)
-
-
-def test_caller_can_be_assumed() -> None:
-    """A question is answered as if a caller had signed, or nobody."""
-    with shop(policy(statement(Principal={"AWS": "123456789012"}))) as network:
-        caller = network.configuration.caller("checkout")
-        way, request = network.decide("GET", "https://orders/").way, asked(network)
-        admission = Admission(network.configuration, None)
-        known = admission.admit_as(caller)(request, way, 0)
-        stranger = admission.admit_as(None)(request, way, 0)
-
-        assert known is not None
-        assert known.denied is None
-        assert stranger is not None
-        assert stranger.denied is not None
 
 
 def test_policies_of_an_open_service_ask_nobody() -> None:

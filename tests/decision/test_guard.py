@@ -109,6 +109,7 @@ def test_organization_follows_from_the_account() -> None:
         assert denied_by(ask(network, role="guest")) == ("service", "IMPLICIT_DENY")
 
 
+@pytest.mark.filterwarnings("ignore:.*never holds:pytest_lattice.LatticeWarning")
 def test_multivalued_keys_are_a_setting() -> None:
     """A plain operator on several values holds for none of them, or for any."""
     asks = {"StringEquals": {"vpc-lattice-svcs:RequestQueryString/a": "1"}}

@@ -169,7 +169,7 @@ MAPPING = 'write a mapping or its JSON: {"Version": "2012-10-17", "Statement": [
             {"Statement": [{"Sid": b"a"}]},
             [": Statement[0].Sid: a bytes is not a value of a policy"],
         ),
-        ({"Statement": {"a", "b"}}, [": Statement: a set is not a value of a policy"]),
+        ({"Statement": {"a"}}, [": Statement: a set is not a value of a policy"]),
     ],
     ids=str,
 )

@@ -5,7 +5,7 @@ import pickle
 import re
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -17,6 +17,7 @@ POLICY = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",'
     '"Action":"vpc-lattice-svcs:Invoke","Resource":"*"}]}'
 )
+LATE = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
 MANAGED = "arn:aws:iam::aws:policy/VPCLatticeServicesInvokeAccess"
 
 
@@ -115,6 +116,38 @@ def test_environment_variables() -> None:
     }
 
 
+def test_credentials_are_values() -> None:
+    """Credentials are equal by all that they hold, and can be copied."""
+    end = datetime(2026, 2, 1, tzinfo=UTC)
+    credentials = Credentials("ASIA1", "secret", "token", expires=end)
+    others = [
+        Credentials("ASIA2", "secret", "token", expires=end),
+        Credentials("ASIA1", "other", "token", expires=end),
+        Credentials("ASIA1", "secret", None, expires=end),
+        Credentials("ASIA1", "secret", "token"),
+    ]
+
+    for same in (
+        Credentials("ASIA1", "secret", "token", expires=end),
+        copy.copy(credentials),
+        copy.deepcopy(credentials),
+        pickle.loads(pickle.dumps(credentials)),  # noqa: S301  # our own
+    ):
+        assert same == credentials
+        assert hash(same) == hash(credentials)
+    assert len({credentials, *others}) == 5
+    assert credentials != "ASIA1"
+
+
+def test_changed_credentials_are_ones_own() -> None:
+    """Whoever changes what a caller gave changes nobody else's."""
+    role = Role("reader")
+    taken = role.credentials
+    taken.session_token = None
+
+    assert role.credentials == Role("reader").credentials != taken
+
+
 def test_expiry_is_the_roles() -> None:
     """A role's credentials end when it says; a user's never do."""
     end = datetime(2026, 2, 1, tzinfo=UTC)
@@ -200,6 +233,42 @@ def test_policies_are_kept_as_text() -> None:
             ["tags `['team']` are not a mapping", 'write {"key": "value"}'],
         ),
         (
+            {"tags": {"a;b": ""}},
+            [
+                (
+                    "role `reader`: tag key `a;b` is not 1 to 128 of letters, digits, "
+                    "spaces and _.:/=+-@"
+                )
+            ],
+        ),
+        (
+            {"session_tags": {"AWS:x": ""}},
+            [
+                "role `reader`: session tag key `AWS:x` begins with `aws:`",
+                "only AWS sets such tags",
+            ],
+        ),
+        (
+            {"tags": {"note": "a\nb"}},
+            [
+                (
+                    "role `reader`: value `a\\nb` of tag `note` is not 0 to 256 of "
+                    "letters, digits, spaces and _.:/=+-@"
+                )
+            ],
+        ),
+        (
+            {"tags": {"Team": "", "team": ""}},
+            [
+                "role `reader`: tags `Team` and `team` have one key",
+                "keys that differ only by case are the same to IAM",
+            ],
+        ),
+        (
+            {"session_tags": {str(number): "" for number in range(51)}},
+            ["role `reader`: there are 51 session tags; AWS allows 50"],
+        ),
+        (
             {"path": "team"},
             [
                 "role `reader`: path `team` does not begin and end with `/`",
@@ -238,6 +307,37 @@ def test_policies_are_kept_as_text() -> None:
             ],
         ),
         (
+            {"org_id": "o-exampleorgid", "org_path": "o-exampleorgid/\r\nx"},
+            [
+                (
+                    "role `reader`: organization path `o-exampleorgid/\\r\\nx` has a "
+                    "character that no header can carry"
+                )
+            ],
+        ),
+        (
+            {"org_id": "o-exampleorgid", "org_path": 7},
+            ["role `reader`: organization path `7` is not text"],
+        ),
+        (
+            {"issued": None},
+            ["role `reader`: issued `None` is not a time with a time zone"],
+        ),
+        (
+            {"expires": LATE},
+            [f"role `reader`: expires `{LATE}` is not in the years 1 to 9999 of UTC"],
+        ),
+        (
+            {"expires": datetime(2026, 1, 1, tzinfo=UTC)},
+            [
+                (
+                    "role `reader`: expires `2026-01-01 00:00:00+00:00` is not after "
+                    "issued `2026-01-01 00:00:00+00:00`"
+                ),
+                "say when it was issued: issued=…",
+            ],
+        ),
+        (
             {"issued": datetime(2026, 1, 1)},  # noqa: DTZ001  # what is refused
             [
                 (
@@ -259,6 +359,60 @@ def test_policies_are_kept_as_text() -> None:
 def test_role_is_refused(fields: dict[str, object], expected: list[str]) -> None:
     """What IAM would refuse is refused with the role's name."""
     assert refused(Role, "reader", **fields) == expected
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {f"t{number}": "" for number in range(50)},
+        {"k" * 128: "v" * 256},
+        {" _.:/=+-@": "@-+=/:._ "},
+        {"Straße 1": "東京\u2003Ⅳ½"},
+        {"xaws:": "aws:"},
+    ],
+    ids=["fifty", "long", "signs", "any-script", "aws-inside"],
+)
+def test_tags_pass(tags: dict[str, str]) -> None:
+    """Tags are kept as they were given, those of sessions too."""
+    role = Role("reader", tags=tags, session_tags=tags)
+
+    assert role.tags == role.session_tags == User("ann", tags=tags).tags == tags
+
+
+@pytest.mark.parametrize(
+    "text", ["", "k" * 129, "a\0", "\u200d", "\ud800", "a*", "e\u0301"]
+)
+def test_key_of_a_tag_is_refused(text: str) -> None:
+    """A key that IAM does not take is refused in one line that can be printed."""
+    (line,) = refused(User, "ann", tags={text: ""})
+
+    assert line.endswith("is not 1 to 128 of letters, digits, spaces and _.:/=+-@")
+    assert line.isprintable()
+    assert len(line) < 160
+
+
+@pytest.mark.parametrize("text", ["v" * 257, "a;b", "\udfff", "a\tb"])
+def test_value_of_a_tag_is_refused(text: str) -> None:
+    """A value that IAM does not take is refused in one line that can be printed."""
+    (line,) = refused(User, "ann", tags={"k": text})
+
+    assert line.endswith("is not 0 to 256 of letters, digits, spaces and _.:/=+-@")
+    assert line.isprintable()
+    assert len(line) < 160
+
+
+def test_times_are_kept_in_utc() -> None:
+    """Times of any zone are taken as UTC, the first and the last included."""
+    ahead = timezone(timedelta(hours=2))
+    role = Role(
+        "reader",
+        issued=datetime(1, 1, 1, tzinfo=UTC),
+        expires=datetime(2026, 1, 1, tzinfo=ahead),
+    )
+
+    assert role.issued == datetime.min.replace(tzinfo=UTC)
+    assert repr(role.expires) == repr(datetime(2025, 12, 31, 22, tzinfo=UTC))
+    assert replace(role, expires=datetime.max.replace(tzinfo=UTC)).expires
 
 
 @pytest.mark.parametrize("name", ["a", "a" * 64, "Reader_1+=,.@-"])
@@ -291,6 +445,16 @@ def test_certificate_is_text() -> None:
     """Each attribute of a certificate is text."""
     assert refused(Certificate, san_uri=7) == ["certificate: san_uri `7` is not text"]
     assert Certificate(subject_cn="a").subject_cn == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\r\nb", r"a\r\nb"), ("\x7f", r"\x7f"), ("\ud800", r"\ud800")]
+)
+def test_certificate_can_be_carried(text: str, shown: str) -> None:
+    """What would break a header is no attribute of a certificate."""
+    assert refused(Certificate, subject_cn=text) == [
+        f"certificate: subject_cn `{shown}` has a character that no header can carry"
+    ]
 
 
 # ---- manners ----------------------------------------------------------------

@@ -12,6 +12,7 @@ from pytest_lattice.model.action import (
     Forward,
     WeightedTargetGroup,
 )
+from pytest_lattice.model.caller import Role, User
 from pytest_lattice.model.configuration import Configuration, Resource
 from pytest_lattice.model.service import Listener, ListenerProtocol, Rule, Service
 from pytest_lattice.model.service_network import (
@@ -121,6 +122,30 @@ BREACHES: dict[str, tuple[list[Resource], list[str]]] = {
     "organization-twice": (
         [ORGANIZATION, ORGANIZATION],
         ["organization `o-exampleorgid` already exists"],
+    ),
+    "caller-twice": (
+        [User("ann"), User("ann")],
+        ["caller `arn:aws:iam::123456789012:user/ann` already exists"],
+    ),
+    "role-in-other-case": (
+        [Role("reader"), Role("Reader", session="other")],
+        [
+            (
+                "role `arn:aws:iam::123456789012:role/Reader` has the name of "
+                "`arn:aws:iam::123456789012:role/reader`"
+            ),
+            "names of roles are unique in an account, whatever their case and path",
+        ],
+    ),
+    "user-with-another-path": (
+        [User("ann"), User("ann", path="/a/")],
+        [
+            (
+                "user `arn:aws:iam::123456789012:user/a/ann` has the name of "
+                "`arn:aws:iam::123456789012:user/ann`"
+            ),
+            "names of users are unique in an account, whatever their case and path",
+        ],
     ),
     # ----- actions reach target groups
     "unknown-group": (
@@ -415,6 +440,9 @@ FINE: dict[str, list[Resource]] = {
     "one-name-in-two-accounts": [shop(ONE), shop(OTHER)],
     "one-name-in-two-regions": [shop(), shop(region="eu-west-1")],
     "one-name-for-two-kinds": [shop(), ServiceNetwork("shop"), TargetGroup("shop")],
+    "one-name-for-role-and-user": [Role("ann"), User("Ann")],
+    "one-role-in-two-accounts": [Role("ann"), Role("Ann", account=OTHER)],
+    "two-sessions-of-one-role": [Role("ann"), Role("ann", session="other")],
     "group-of-two-rules": [
         Service(
             "shop",
