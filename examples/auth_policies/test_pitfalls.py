@@ -506,7 +506,7 @@ def test_p23_everybody_but_one_role(network: LatticeNetwork) -> None:
 
 
 def test_p23_nobody_but_one_role(network: LatticeNetwork) -> None:
-    """To deny by NotPrincipal locks a role out, unless account and session are named."""
+    """To deny by NotPrincipal locks a role out unless it is named wholly."""
     account = f"arn:aws:iam::{CALLER.account}:root"
     named = [CALLER.arn, CALLER.principal, account]
     trap = statement("Deny", Sid="Others", NotPrincipal={"AWS": CALLER.arn})

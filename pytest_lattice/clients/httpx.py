@@ -6,6 +6,7 @@ raises the library's transport errors, and decides nothing.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 # the library at hand cannot be typed as either.
 _Library: TypeAlias = Any
 
+# What can stand in a request line: a path, a URL, or the asterisk of OPTIONS.
+_TARGET = re.compile(rb"(/|https?://[^/?]+|\*$)[!-~]*")
+_ORIGIN = re.compile(r"^https?://[^/?]*")
 _VERSIONS = {"HTTP/1.1": b"HTTP/1.1", "HTTP/2": b"HTTP/2"}
 _ERRORS = {
     "connect timeout": "ConnectTimeout",
@@ -83,12 +87,17 @@ class NetworkTransport:
             raise self._unsupported(request)
         # As httpcore has it: `target` is the path as it shall be sent.
         target: bytes = request.extensions.get("target", url.raw_path)
-        try:
-            path, mark, query = target.decode("ascii").partition("?")
-        except UnicodeDecodeError:
+        if not _TARGET.fullmatch(target):
+            # A connection would carry no such thing.
             raise self._library.LocalProtocolError(
-                f"target `{target!r}` of the request is not ASCII", request=request
-            ) from None
+                f"target `{target!r}` of the request is no path", request=request
+            )
+        text = target.decode("ascii")
+        if text[0] == "h":
+            # A server that gets a whole URL takes its path.
+            text = _ORIGIN.sub("", text)
+        path, mark, query = text.partition("?")
+        path = path or "/"
         headers = _headers(tuple(request.headers.raw))
         name = url.host
         # The library puts it first, unless the user has set it.

@@ -293,14 +293,30 @@ def test_request_target_can_be_given(door: Door, echo: Echo) -> None:
     assert (echo.last.path, echo.last.query) == ("/a/../b//c", "d")
 
 
-def test_request_target_that_is_no_text_is_the_librarys_error(
-    door: Door, echo: Echo
+@pytest.mark.parametrize("target", [b"/\xff", b"", b"a", b"/a b", b"/a\nb", b"*/a"])
+def test_request_target_that_is_no_path_is_the_librarys_error(
+    target: bytes, door: Door, echo: Echo
 ) -> None:
     """What HTTP cannot send is refused as the library refuses it on a connection."""
-    extensions = {"target": b"/\xff"}
+    with pytest.raises(door.library.LocalProtocolError, match="is no path"):
+        send(
+            door, echo, "GET", "https://a.example.com/x", extensions={"target": target}
+        )
 
-    with pytest.raises(door.library.LocalProtocolError, match="is not ASCII"):
-        send(door, echo, "GET", "https://a.example.com/x", extensions=extensions)
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [(b"http://b.example.com/a?b", "/a"), (b"https://b", "/"), (b"*", "*")],
+)
+def test_request_target_may_be_a_url(
+    target: bytes, path: str, door: Door, echo: Echo
+) -> None:
+    """Of a whole URL a server takes the path; the asterisk stays."""
+    send(
+        door, echo, "OPTIONS", "https://a.example.com/x", extensions={"target": target}
+    )
+
+    assert echo.last.path == path
 
 
 @pytest.mark.parametrize(
