@@ -131,8 +131,11 @@ def _bytes(text: str) -> bytes | None:
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
-    # A bare number would be read as an address, which IAM does not.
-    if not ("." in text or ":" in text):
+    # A bare number would be read as an address, and a mask as a length.
+    address, _, length = text.partition("/")
+    if not ("." in address or ":" in address):
+        return None
+    if length and not length.isdecimal():
         return None
     try:
         return ip_network(text, strict=False)

@@ -441,6 +441,15 @@ KEY = "vpc-lattice-svcs:RequestMethod"
             [(".IpAddress.aws:SourceIp: `10.0.0.0/33` is not an IP address or range")],
         ),
         (
+            {"IpAddress": {"aws:SourceIp": "10.0.0.0/255.0.0.0"}},
+            [
+                (
+                    ".IpAddress.aws:SourceIp: `10.0.0.0/255.0.0.0` is not an IP "
+                    "address or range"
+                )
+            ],
+        ),
+        (
             {"ArnLike": {"aws:PrincipalArn": "reader"}},
             [".ArnLike.aws:PrincipalArn: `reader` is not an ARN pattern"],
         ),
