@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         TargetReply,
         TargetRequest,
     )
+    from pytest_lattice.targets.grpc_servicers import GrpcTarget
     from pytest_lattice.targets.lambda_event import LambdaSettings
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "FixedResponse",
     "Forward",
     "Forwarded",
+    "GrpcTarget",
     "HeaderMatch",
     "HealthCheck",
     "LambdaSettings",
@@ -156,6 +158,7 @@ _MODULES = {
     "model.target_group": ("HealthCheck", "Target", "TargetGroup"),
     "network": ("LatticeNetwork",),
     "targets.base": ("AppTarget", "AsyncTargetReply", "TargetReply", "TargetRequest"),
+    "targets.grpc_servicers": ("GrpcTarget",),
     "targets.lambda_event": ("LambdaSettings",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

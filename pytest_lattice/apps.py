@@ -134,6 +134,7 @@ class Apps:
             raise_exceptions=self._raise,
             now=lambda: self._clock.microseconds,
             settings=self._settings,
+            follow=self._clock.follow,
         )
 
     def close(self, stack: ExitStack) -> None:

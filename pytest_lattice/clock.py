@@ -9,8 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from math import inf
 from time import time_ns
+from typing import TYPE_CHECKING
 
 from pytest_lattice.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,6 +39,7 @@ class Clock:
         """Set the clock."""
         #: Microseconds since 1970.
         self.microseconds = self._start = (_utc(start) - _EPOCH) // _MICROSECOND
+        self._followers: list[Callable[[float], object]] = []
 
     @property
     def now(self) -> datetime:
@@ -60,6 +65,16 @@ class Clock:
                 f"the clock cannot advance by `{seconds}` seconds, past the year 9999"
             )
         self.microseconds += round(passed)
+        for follower in self._followers:
+            follower(seconds)
+
+    def follow(self, follower: Callable[[float], object]) -> None:
+        """Move something else along, such as the fake time of a library.
+
+        Args:
+            follower: called with the seconds of each advance, when the clock has moved.
+        """
+        self._followers.append(follower)
 
     def wall(self) -> int:
         """Return real time, put forward by as much as this clock was.

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pytest_lattice.clients.address import base_url
 from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.questions import FIRST_PORT, caller_of
-from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
+    import grpc
+    import httpx
+
     from pytest_lattice.clients.base import Entrance
+    from pytest_lattice.clients.grpc_request import Deadlines, Endpoint
+    from pytest_lattice.clients.signing import SigV4Auth
     from pytest_lattice.clock import Clock
     from pytest_lattice.model.caller import Caller
     from pytest_lattice.model.configuration import Configuration
@@ -39,10 +44,12 @@ class Entrances:
 
     def __init__(self, plane: Entrance, questions: Questions, clock: Clock) -> None:
         """Start with no client."""
-        self._plane = plane
+        #: Where requests come in.
+        self.plane = plane
         self._questions = questions
         self._clock = clock
         self._ports = count()
+        self._deadlines: Deadlines | None = None
 
     def httpx_settings(
         self,
@@ -73,7 +80,7 @@ class Entrances:
         source = self._questions.source(vpc, address, port)
         settings: dict[str, Any] = {
             "transport": edge.NetworkTransport(
-                self._plane, source, library=library, http2=http2
+                self.plane, source, library=library, http2=http2
             )
         }
         if service is not None:
@@ -82,12 +89,63 @@ class Entrances:
             settings["auth"] = self._signer(configuration, role, options)
         return library, settings | dict(options)
 
+    def grpc_endpoint(
+        self,
+        configuration: Configuration,
+        service: str,
+        *,
+        port: int | None,
+        vpc: str | None,
+        address: str | None,
+        role: str | Caller | None,
+    ) -> Endpoint:
+        """Choose where the calls of a gRPC channel go, and who makes them.
+
+        Args:
+            configuration: what is declared.
+            service: name of the service.
+            port: of the listener; None for the one of its `base_url`.
+            vpc: name or id of the client's VPC.
+            address: its address.
+            role: who signs.
+
+        Raises:
+            ConfigurationError: an unknown service, VPC or caller.
+        """
+        from pytest_lattice.clients.grpc_request import Deadlines, Endpoint
+
+        if self._deadlines is None:
+            self._deadlines = Deadlines()
+            self._clock.follow(self._deadlines.advance)
+        found = configuration.service(service)
+        name = found.dns_name
+        parts = urlsplit(base_url(found))
+        usual = 443 if parts.scheme == "https" else 80
+        listening = port or parts.port or usual
+        schemes = {each.port: each.scheme for each in found.listeners}
+        scheme = schemes.get(listening, "https")
+        usual = 443 if scheme == "https" else 80
+        client = FIRST_PORT + next(self._ports) % _CLIENT_PORTS
+        sign = None
+        if role is not None:
+            sign = self._signer(configuration, role, {}).sign_call
+        return Endpoint(
+            self.plane,
+            self._questions.source(vpc, address, client),
+            name,
+            listening,
+            scheme,
+            name if listening == usual else f"{name}:{listening}",
+            sign,
+            self._deadlines,
+        )
+
     def _signer(
         self,
         configuration: Configuration,
         role: str | Caller,
         options: Mapping[str, Any],
-    ) -> object:
+    ) -> SigV4Auth:
         from pytest_lattice.clients.signing import SigV4Auth
 
         if "auth" in options:
@@ -95,12 +153,175 @@ class Entrances:
         return SigV4Auth(
             caller_of(configuration, role),
             clock=self._clock,
-            full_name=self._plane.full_name,
-            region_of=self._region_of,
+            full_name=self.plane.full_name,
+            region_of=self._questions.region_of,
         )
 
-    def _region_of(self, host: str) -> str | None:
-        try:
-            return self._questions.configuration.service(host_name(host)).region
-        except ConfigurationError:
-            return None
+
+class Doors:
+    """How the clients of a network are made; the network is one of these."""
+
+    _entrances: Entrances
+
+    def _open_configuration(self) -> Configuration:
+        """Return what is declared.
+
+        Raises:
+            LatticeError: the network is closed.
+        """
+        raise NotImplementedError
+
+    def client(
+        self,
+        service: str | None = None,
+        *,
+        vpc: str | None = None,
+        address: str | None = None,
+        http2: bool = False,
+        role: str | Caller | None = None,
+        library: ModuleType | None = None,
+        **options: Any,  # noqa: ANN401  # as the library's own
+    ) -> httpx.Client:
+        """Make a real `httpx.Client` whose requests enter the service network.
+
+        Args:
+            service: name of the service that relative URLs mean.
+            vpc: name or id of the VPC it lives in; may be left out where only one
+                is associated.
+            address: its IPv4 or IPv6 address in the VPC; derived unless given.
+            http2: whether it speaks HTTP/2 over HTTPS.
+            role: the role or user that signs each request with SigV4, by name, ARN
+                or value; None signs nothing.
+            library: the module `httpx` (default) or `httpx2`.
+            options: what `httpx.Client` takes, such as ``headers`` or ``timeout``.
+
+        Returns:
+            The client; responses carry the `Exchange` in
+            ``response.extensions["pytest_lattice"]``.
+
+        Raises:
+            ConfigurationError: an unknown service, VPC, caller or library.
+        """
+        chosen, settings = self._entrances.httpx_settings(
+            self._open_configuration(),
+            service,
+            vpc=vpc,
+            address=address,
+            http2=http2,
+            role=role,
+            library=library,
+            options=options,
+        )
+        client: httpx.Client = chosen.Client(**settings)
+        return client
+
+    def async_client(
+        self,
+        service: str | None = None,
+        *,
+        vpc: str | None = None,
+        address: str | None = None,
+        http2: bool = False,
+        role: str | Caller | None = None,
+        library: ModuleType | None = None,
+        **options: Any,  # noqa: ANN401  # as the library's own
+    ) -> httpx.AsyncClient:
+        """Make a real `httpx.AsyncClient`; for the arguments see `client`.
+
+        It works under asyncio and trio.
+
+        Raises:
+            ConfigurationError: an unknown service, VPC, caller or library.
+        """
+        chosen, settings = self._entrances.httpx_settings(
+            self._open_configuration(),
+            service,
+            vpc=vpc,
+            address=address,
+            http2=http2,
+            role=role,
+            library=library,
+            options=options,
+        )
+        client: httpx.AsyncClient = chosen.AsyncClient(**settings)
+        return client
+
+    def grpc_channel(
+        self,
+        service: str,
+        *,
+        port: int | None = None,
+        vpc: str | None = None,
+        address: str | None = None,
+        role: str | Caller | None = None,
+    ) -> grpc.Channel:
+        """Make a `grpc.Channel` to a service, for generated stubs.
+
+        Args:
+            service: name of the service.
+            port: of the listener; None for the one that `client` uses.
+            vpc: name or id of the VPC it lives in; see `client`.
+            address: its IPv4 or IPv6 address in the VPC; derived unless given.
+            role: the role or user that signs each call with SigV4.
+
+        Returns:
+            The channel; calls and their errors carry the `Exchange`, so assertions
+            accept them.
+
+        Raises:
+            ConfigurationError: an unknown service, VPC or caller.
+
+        AWS: vpc-lattice/latest/ug/target-groups
+        """
+        from pytest_lattice.clients.grpc import NetworkChannel
+
+        return NetworkChannel(
+            self._entrances.grpc_endpoint(
+                self._open_configuration(),
+                service,
+                port=port,
+                vpc=vpc,
+                address=address,
+                role=role,
+            )
+        )
+
+    def grpc_aio_channel(
+        self,
+        service: str,
+        *,
+        port: int | None = None,
+        vpc: str | None = None,
+        address: str | None = None,
+        role: str | Caller | None = None,
+        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+    ) -> grpc.aio.Channel:
+        """Make a `grpc.aio.Channel` to a service; see `grpc_channel`.
+
+        Args:
+            service: name of the service.
+            port: of the listener.
+            vpc: name or id of the VPC it lives in.
+            address: its address in the VPC.
+            role: the role or user that signs each call.
+            interceptors: as `grpc.aio.secure_channel` takes them.
+
+        Raises:
+            ConfigurationError: an unknown service, VPC or caller.
+        """
+        from pytest_lattice.clients.grpc_aio import NetworkAioChannel
+
+        endpoint = self._entrances.grpc_endpoint(
+            self._open_configuration(),
+            service,
+            port=port,
+            vpc=vpc,
+            address=address,
+            role=role,
+        )
+        return NetworkAioChannel(endpoint, interceptors)
+
+    @property
+    def entrance(self) -> Entrance:
+        """Where requests come in; for writers of clients of other libraries."""
+        return self._entrances.plane

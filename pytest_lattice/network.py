@@ -16,7 +16,7 @@ from pytest_lattice.clock import Clock
 from pytest_lattice.dataplane import DataPlane
 from pytest_lattice.decision.admission import Admission
 from pytest_lattice.draws import DRAWS, DrawKind
-from pytest_lattice.entrances import Entrances
+from pytest_lattice.entrances import Doors, Entrances
 from pytest_lattice.errors import (
     HIDE,
     ConfigurationError,
@@ -37,12 +37,9 @@ from pytest_lattice.routing.state import State, compile_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from types import ModuleType
 
-    import httpx
     from pluggy import HookRelay
 
-    from pytest_lattice.clients.base import Entrance
     from pytest_lattice.decision.decide import Decision
     from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.model.auth_settings import AuthSettings
@@ -57,7 +54,7 @@ _STATUSES: tuple[str, ...] = get_args(TargetStatus)
 HISTORY = 50_000
 
 
-class LatticeNetwork:
+class LatticeNetwork(Doors):
     """A service network that lives in the test process.
 
     Under pytest it comes from the fixture `lattice_network`; elsewhere construct it
@@ -269,8 +266,8 @@ class LatticeNetwork:
                 associated.
             address: the client's IP address.
             http2: whether HTTPS is spoken as HTTP/2.
-            role: the role or user that signs, by name, ARN or value; None leaves it
-                to the headers, which mostly are anonymous.
+            role: the role or user that signs, by name, ARN or value; None signs
+                nothing.
 
         Raises:
             ConfigurationError: an unknown short name, VPC or caller.
@@ -300,90 +297,6 @@ class LatticeNetwork:
             ConfigurationError: an unknown short name, VPC or caller.
         """
         return self._questions.authorize(method, url, **question)
-
-    # ---- clients ------------------------------------------------------------
-
-    def client(
-        self,
-        service: str | None = None,
-        *,
-        vpc: str | None = None,
-        address: str | None = None,
-        http2: bool = False,
-        role: str | Caller | None = None,
-        library: ModuleType | None = None,
-        **options: Any,  # noqa: ANN401  # as the library's own
-    ) -> httpx.Client:
-        """Make a real `httpx.Client` whose requests enter the service network.
-
-        Args:
-            service: name of the service that relative URLs mean.
-            vpc: name or id of the VPC it lives in; may be left out where only one
-                is associated.
-            address: its IPv4 or IPv6 address in the VPC; derived unless given.
-            http2: whether it speaks HTTP/2 over HTTPS.
-            role: the role or user that signs each request with SigV4, by name, ARN
-                or value; None signs nothing.
-            library: the module `httpx` (default) or `httpx2`.
-            options: what `httpx.Client` takes, such as ``headers`` or ``timeout``.
-
-        Returns:
-            The client; responses carry the `Exchange` in
-            ``response.extensions["pytest_lattice"]``.
-
-        Raises:
-            ConfigurationError: an unknown service, VPC, caller or library.
-        """
-        self._state_or_raise()
-        chosen, settings = self._entrances.httpx_settings(
-            self._configuration,
-            service,
-            vpc=vpc,
-            address=address,
-            http2=http2,
-            role=role,
-            library=library,
-            options=options,
-        )
-        client: httpx.Client = chosen.Client(**settings)
-        return client
-
-    def async_client(
-        self,
-        service: str | None = None,
-        *,
-        vpc: str | None = None,
-        address: str | None = None,
-        http2: bool = False,
-        role: str | Caller | None = None,
-        library: ModuleType | None = None,
-        **options: Any,  # noqa: ANN401  # as the library's own
-    ) -> httpx.AsyncClient:
-        """Make a real `httpx.AsyncClient`; for the arguments see `client`.
-
-        It works under asyncio and trio.
-
-        Raises:
-            ConfigurationError: an unknown service, VPC, caller or library.
-        """
-        self._state_or_raise()
-        chosen, settings = self._entrances.httpx_settings(
-            self._configuration,
-            service,
-            vpc=vpc,
-            address=address,
-            http2=http2,
-            role=role,
-            library=library,
-            options=options,
-        )
-        client: httpx.AsyncClient = chosen.AsyncClient(**settings)
-        return client
-
-    @property
-    def entrance(self) -> Entrance:
-        """Where requests come in; for writers of clients of other libraries."""
-        return self._plane
 
     # ---- what happened ------------------------------------------------------
 
@@ -427,6 +340,10 @@ class LatticeNetwork:
         if self._plane.state is None:
             raise LatticeError("the network is closed")
         return self._plane.state
+
+    def _open_configuration(self) -> Configuration:
+        self._state_or_raise()
+        return self._configuration
 
     def _compile(self, configuration: Configuration) -> tuple[State, Admission]:
         state = compile_state(

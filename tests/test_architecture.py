@@ -76,8 +76,9 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "boto3": ("logs/subscriptions.py", "loaders/boto.py"),
     "botocore": ("logs/subscriptions.py", "loaders/boto.py"),
     "cryptography": ("auth/sigv4a.py",),
-    "grpc": ("clients/grpc.py", "clients/grpc_aio.py", "targets/grpc.py"),
-    "grpc_testing": ("targets/grpc.py",),
+    "google": ("targets/grpc_testing.py",),
+    "grpc": ("clients/grpc", "targets/grpc"),
+    "grpc_testing": ("targets/grpc_testing.py",),
     "h11": ("clients/listener.py",),
     "h2": ("clients/listener.py",),
     "httpx": ("clients/httpx.py", "clients/interception.py", "targets/url.py"),
@@ -90,8 +91,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
 }
 # Signatures may name the real client types anywhere that hands such a client out.
 NAMED_IN_SIGNATURES: dict[str, tuple[str, ...]] = {
-    "grpc": ("network.py", "plugin.py", "__init__.py"),
-    "httpx": ("network.py", "plugin.py", "__init__.py"),
+    "grpc": ("entrances.py", "plugin.py", "__init__.py"),
+    "httpx": ("entrances.py", "network.py", "plugin.py", "__init__.py"),
     "pluggy": ("network.py", "apps.py"),
 }
 # These import at their head what they are about, because they are themselves imported
@@ -100,10 +101,16 @@ LAZY_EDGES = frozenset(
     {
         "clients/grpc.py",
         "clients/grpc_aio.py",
+        "clients/grpc_aio_call.py",
+        "clients/grpc_call.py",
         "clients/httpx.py",
         "clients/interception.py",
         "clients/listener.py",
         "targets/grpc.py",
+        "targets/grpc_aio.py",
+        "targets/grpc_channel.py",
+        "targets/grpc_sync.py",
+        "targets/grpc_testing.py",
         "targets/url.py",
     }
 )

@@ -107,3 +107,14 @@ def test_start_in_another_zone_is_shown_in_utc() -> None:
 
     assert repr(clock) == "Clock(2026-01-01T00:00:00+00:00)"
     assert clock.microseconds == 1_767_225_600_000_000
+
+
+def test_followers_move_along() -> None:
+    """What follows the clock is told of each advance, when the clock has moved."""
+    clock, seen = Clock(), []
+    before = clock.microseconds
+    clock.follow(lambda seconds: seen.append((seconds, clock.microseconds - before)))
+    clock.advance(1.5)
+    clock.advance(1)
+
+    assert seen == [(1.5, 1_500_000), (1, 2_500_000)]

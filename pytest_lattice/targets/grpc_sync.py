@@ -18,6 +18,7 @@ import grpc
 from pytest_lattice.model.grpc_wire import (
     CONTENT_TYPE,
     LINE,
+    ClientGoneError,
     FrameError,
     Status,
     frame,
@@ -70,15 +71,15 @@ class Context(grpc.ServicerContext):
         """Tell whether the client still waits."""
         return self._callbacks is not None and self.time_remaining() != 0
 
-    def time_remaining(self) -> float | None:
+    def time_remaining(self) -> Any:  # noqa: ANN401  # a number; None for no deadline
         """Return the seconds that are left, by the network's clock."""
         if self._timeout is None:
             return None
         return max(self._timeout - (self._now() - self._began) / 1e6, 0)
 
-    def cancel(self) -> None:
+    def cancel(self) -> Any:  # noqa: ANN401  # nothing, as in grpc
         """End the call with CANCELLED."""
-        self._code, self._details = grpc.StatusCode.CANCELLED, b"Cancelled"
+        self._code, self._details = grpc.StatusCode.CANCELLED, b"CANCELLED"
         self.end()
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
@@ -103,7 +104,9 @@ class Context(grpc.ServicerContext):
     def peer(self) -> str:
         """Return Lattice's address, from which targets are called."""
         address = client_address(self._request.route)
-        return f"ipv6:%5B{address}%5D:49152" if ":" in address else f"ipv4:{address}:49152"
+        return (
+            f"ipv6:%5B{address}%5D:49152" if ":" in address else f"ipv4:{address}:49152"
+        )
 
     def peer_identities(self) -> None:
         """Return nothing: Lattice shows targets no certificate."""
@@ -223,12 +226,23 @@ class Rpc:
         handler = self._handler
         if not (handler.request_streaming or handler.response_streaming):
             body = b"".join(self.frames())
-            if self.broken is not None:
-                raise self.broken
+            self.check_client()
             return TargetReply(self.head(), body, trailers=self.trailers)
         stream = _Stream(self)
         stream.start()
         return TargetReply(self.head(), stream, trailers=self.trailers)
+
+    def check_client(self) -> None:
+        """Hold that the client has read to the end.
+
+        Raises:
+            ClientGoneError: it has gone.
+            Exception: what the body of its request raised.
+        """
+        if self.broken is not None:
+            raise self.broken
+        if self._line is not None and self._line.cancelled:
+            raise ClientGoneError
 
     def head(self) -> LatticeResponse:
         """Return the head, with the initial metadata."""
@@ -269,6 +283,8 @@ class Rpc:
                 except Exception as error:  # noqa: BLE001  # see above
                     self._raised(error, "Exception iterating responses")
                     return
+                if response is None and self._handler.response_streaming:
+                    return  # as in grpc, where nothing is the end
                 if (message := self._serialized(response)) is None:
                     return
                 yield frame(message)
@@ -277,10 +293,10 @@ class Rpc:
             if (close := getattr(answers, "close", None)) is not None:
                 close()
 
-    def _serialized(self, response: object) -> bytes | None:
+    def _serialized(self, response: Any) -> Any:  # noqa: ANN401  # bytes; None where it failed
         serialize = self._handler.response_serializer
         try:
-            message: Any = response if serialize is None else serialize(response)
+            message = response if serialize is None else serialize(response)
         except Exception as error:  # noqa: BLE001  # whatever a serializer raises
             self._note(error)
             message = None
@@ -318,6 +334,7 @@ class Rpc:
             raise
         except Exception as error:
             self.broken = error
+            self.context.end()
             raise grpc.RpcError from error
         deserialize = self._handler.request_deserializer
         try:
@@ -333,7 +350,7 @@ class Rpc:
     def _raised(self, error: Exception, where: str) -> None:
         if self.context.aborted:
             self._fail(_UNKNOWN, "RPC Aborted")
-        elif self.broken is None or not isinstance(error, grpc.RpcError):
+        elif self.context.is_active() or not isinstance(error, grpc.RpcError):
             self._note(error)
             self._fail(_UNKNOWN, f"{where}: {error}")
 
@@ -416,8 +433,7 @@ class _Stream(Iterator[bytes]):
                 self._size -= len(chunk)
                 self._changed.notify_all()
                 return chunk
-        if self._rpc.broken is not None:
-            raise self._rpc.broken
+        self._rpc.check_client()
         raise StopIteration
 
     def close(self) -> None:
@@ -430,6 +446,4 @@ class _Stream(Iterator[bytes]):
 
 def head_of(initial: Metadata) -> LatticeResponse:
     """Return the head of a gRPC response."""
-    return LatticeResponse(
-        200, (("content-type", CONTENT_TYPE), *headers_of(initial))
-    )
+    return LatticeResponse(200, (("content-type", CONTENT_TYPE), *headers_of(initial)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from pytest_lattice.errors import HIDE, ConfigurationError
+from pytest_lattice.targets.grpc_servicers import GrpcTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = HIDE
 
-Kind: TypeAlias = Literal["asgi", "wsgi", "function", "echo", "url"]
+Kind: TypeAlias = Literal["asgi", "wsgi", "function", "echo", "url", "grpc"]
 
 _HANDLER = "a handler with the parameters (event, context)"
 _APPS = "an app with (scope, receive, send) or (environ, start_response)"
+_GRPC = {"grpc.Channel", "grpc_testing.Server"}
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d+")
 
@@ -42,6 +44,7 @@ def make_target(  # the network's one door to all kinds
     raise_exceptions: bool = True,
     now: Callable[[], int] | None = None,
     settings: LambdaSettings | None = None,
+    follow: Callable[[Callable[[float], object]], None] = lambda _: None,
 ) -> AppTarget:
     """Make what answers for an app.
 
@@ -52,6 +55,7 @@ def make_target(  # the network's one door to all kinds
         raise_exceptions: let exceptions of the app through to the caller.
         now: the virtual time in microseconds.
         settings: what to choose for Lambda functions where AWS is silent.
+        follow: registers what moves with the network's clock, by seconds.
 
     Raises:
         ConfigurationError: the app is of no known kind, or of one that does not go
@@ -62,6 +66,10 @@ def make_target(  # the network's one door to all kinds
         from pytest_lattice.targets.url import UrlTarget
 
         return UrlTarget(cast("str", app))
+    if kind == "grpc":
+        from pytest_lattice.targets.grpc import make_grpc_target
+
+        return make_grpc_target(app, loop=loop, now=now or (lambda: 0), follow=follow)
     if kind == "asgi":
         from pytest_lattice.targets.asgi import AsgiTarget
 
@@ -100,6 +108,9 @@ def recognize(app: object, group: TargetGroup) -> Kind:
     """
     if isinstance(app, str):
         return _recognize_text(app, group)
+    if _is_grpc(app):
+        _check_grpc(app, group)
+        return "grpc"
     if not callable(app):
         raise _not_callable(app, group)
     shape = _Shape.of(app)
@@ -162,6 +173,23 @@ class _Shape:
         """Tell whether one of the first parameters has its usual name."""
         plain = (name.strip("_") for name in self.names)
         return any(name in names for name, names in zip(plain, usual, strict=False))
+
+
+def _is_grpc(app: object) -> bool:
+    """Tell what speaks gRPC, by the names of its classes; nothing is imported."""
+    if isinstance(app, GrpcTarget):
+        return True
+    names = {f"{each.__module__}.{each.__name__}" for each in type(app).__mro__}
+    return not names.isdisjoint(_GRPC)
+
+
+def _check_grpc(app: object, group: TargetGroup) -> None:
+    # AWS: vpc-lattice/latest/ug/target-groups: gRPC goes to GRPC and HTTP2 groups
+    if group.protocol_version in {"GRPC", "HTTP2"}:
+        return
+    error = _wrong(app, group, "speaks gRPC")
+    error.add_note('write protocol_version="GRPC"')
+    raise error
 
 
 def _is_wsgi(app: object, shape: _Shape) -> bool:

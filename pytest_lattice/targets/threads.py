@@ -9,8 +9,12 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
-    from typing import TypeVar
+    from contextvars import ContextVar
+    from typing import Any, TypeVar
+
+    from pytest_lattice.model.grpc_wire import Line
 
     T = TypeVar("T")
 
@@ -53,6 +57,43 @@ def pull_from_thread(body: AsyncIterator[bytes]) -> Iterator[bytes]:
         return await anext(body, None)
 
     while (chunk := anyio.from_thread.run(pull)) is not None:
+        yield chunk
+
+
+async def pulled(
+    body: AsyncIterator[bytes], line: ContextVar[Line | None]
+) -> bytes | Iterator[bytes]:
+    """Let any thread iterate an awaiting caller's body; under Trio, read it first.
+
+    Args:
+        body: the body, which belongs to the caller's loop.
+        line: tells when the client of a call has gone.
+    """
+    import asyncio
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return b"".join([chunk async for chunk in body])
+    return _pull(body, loop, line.get())
+
+
+def _pull(
+    body: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop, line: Line | None
+) -> Iterator[bytes]:
+    import asyncio
+
+    async def next_chunk() -> bytes | None:
+        return await anext(body, None)
+
+    waiting: list[Any] = []
+    if line is not None:
+        line.on_cancel(lambda: [each.cancel() for each in waiting])
+    while True:
+        waiting[:] = [asyncio.run_coroutine_threadsafe(next_chunk(), loop)]
+        chunk = waiting[0].result()
+        if chunk is None:
+            return
         yield chunk
 
 

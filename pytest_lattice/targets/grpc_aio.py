@@ -1,0 +1,492 @@
+"""One call of a `grpc.aio` servicer, on the loop where the apps run.
+
+The servicer is a task; callers of either kind take its responses from it, and it takes
+their requests where they are.  What goes wrong becomes the status that a
+`grpc.aio.server` would send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from inspect import isasyncgenfunction
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+import grpc.aio
+
+from pytest_lattice.errors import LatticeError
+from pytest_lattice.model.grpc_wire import (
+    LINE,
+    ClientGoneError,
+    Frames,
+    Status,
+    frame,
+    trailers_of,
+)
+from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
+from pytest_lattice.targets.grpc_servicers import behavior_of
+from pytest_lattice.targets.grpc_sync import Context, head_of, number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+
+    from pytest_lattice.model.grpc_wire import Metadata
+    from pytest_lattice.model.message import Headers
+    from pytest_lattice.targets.base import (
+        AsyncRequestBody,
+        RequestBody,
+        TargetRequest,
+    )
+    from pytest_lattice.targets.loop import Home
+
+# How many responses a servicer may be ahead of its client.
+_AHEAD = 16
+
+
+class AioContext(grpc.aio.ServicerContext):  # type: ignore[type-arg]  # any messages
+    """What a servicer of `grpc.aio` asks and tells about its call.
+
+    Args:
+        rpc: the call.
+        facts: what a blocking servicer would be told.
+    """
+
+    def __init__(self, rpc: AioRpc, facts: Context) -> None:
+        self._rpc = rpc
+        self._facts = facts
+        self._code: Any = None
+        self._details = ""
+        self.trailing: Metadata = ()
+        self.initial: Metadata | None = None
+        self._callbacks: list[Callable[[Any], None]] = []
+
+    async def read(self) -> Any:  # noqa: ANN401  # a message, or EOF
+        """Read a request."""
+        return await self._rpc.next_request()
+
+    async def write(self, message: Any) -> None:  # noqa: ANN401  # a message
+        """Send a response."""
+        await self._rpc.send(message)
+
+    async def send_initial_metadata(self, initial_metadata: Any) -> None:  # noqa: ANN401  # pairs
+        """Send the head of the response.
+
+        Raises:
+            grpc.aio.UsageError: it was sent before.
+        """
+        if self.initial is not None:
+            raise grpc.aio.UsageError("Send initial metadata failed: already sent")
+        self.initial = tuple(initial_metadata)
+        self._rpc.tell()
+
+    async def abort(
+        self,
+        code: Any,  # noqa: ANN401  # a StatusCode
+        details: str = "",
+        trailing_metadata: Any = (),  # noqa: ANN401  # pairs
+    ) -> NoReturn:
+        """End the call with a status.
+
+        Raises:
+            grpc.aio.AbortError: always.
+        """
+        if code == grpc.StatusCode.OK:
+            code, details = grpc.StatusCode.UNKNOWN, ""
+        self.trailing = tuple(trailing_metadata) or self.trailing
+        self._code, self._details = code, details
+        self._rpc.status = self.status(code, details)
+        raise grpc.aio.AbortError("Locally aborted.")
+
+    async def abort_with_status(self, status: Any) -> NoReturn:  # noqa: ANN401  # a grpc.Status
+        """End the call with a status and its trailing metadata."""
+        await self.abort(status.code, status.details, status.trailing_metadata)
+
+    def set_trailing_metadata(self, trailing_metadata: Any) -> None:  # noqa: ANN401  # pairs
+        """Keep what is sent with the status."""
+        self.trailing = tuple(trailing_metadata)
+
+    def trailing_metadata(self) -> Any:  # noqa: ANN401  # pairs
+        """Return what is sent with the status."""
+        return self.trailing
+
+    def invocation_metadata(self) -> Any:  # noqa: ANN401  # pairs
+        """Return the metadata of the call, with Lattice's headers."""
+        return self._facts.invocation_metadata()
+
+    def set_code(self, code: Any) -> None:  # noqa: ANN401  # a StatusCode
+        """Keep the status for the end of the call."""
+        self._code = code
+
+    def code(self) -> Any:  # noqa: ANN401  # a StatusCode
+        """Return the status as set."""
+        return grpc.StatusCode.OK if self._code is None else self._code
+
+    def set_details(self, details: str) -> None:
+        """Keep the message of the status for the end of the call."""
+        self._details = details
+
+    def details(self) -> str:
+        """Return the message of the status as set."""
+        return self._details
+
+    def status(self, code: Any, details: str | None = None) -> Status:  # noqa: ANN401  # a StatusCode
+        """Return how the call ends: as set, or else as given."""
+        said = self._details if details is None else details
+        set_code = self._code if number_of(self._code, code) else None
+        return Status(number_of(set_code, code), said, self.trailing)
+
+    def set_compression(self, compression: object) -> None:
+        """Do nothing: messages are not compressed here."""
+
+    def disable_next_message_compression(self) -> None:
+        """Do nothing; see `set_compression`."""
+
+    def peer(self) -> str:
+        """Return Lattice's address, from which targets are called."""
+        return self._facts.peer()
+
+    def peer_identities(self) -> None:
+        """Return nothing: Lattice shows targets no certificate."""
+
+    def peer_identity_key(self) -> None:
+        """Return nothing; see `peer_identities`."""
+
+    def auth_context(self) -> Mapping[str, Any]:
+        """Return nothing; see `peer_identities`."""
+        return {}
+
+    def time_remaining(self) -> Any:  # noqa: ANN401  # a number; None for no deadline
+        """Return the seconds that are left, by the network's clock."""
+        return self._facts.time_remaining()
+
+    def cancelled(self) -> bool:
+        """Tell whether the client has gone."""
+        return self._rpc.gone
+
+    def done(self) -> bool:
+        """Tell whether the call has ended."""
+        return self._rpc.done
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """Call back with the context when the call ends."""
+        self._callbacks.append(callback)
+
+    def end(self) -> None:
+        """Call back."""
+        callbacks, self._callbacks = self._callbacks, []
+        for each in callbacks:
+            each(self)
+
+
+class AioRpc:
+    """One call of a servicer of `grpc.aio`.
+
+    Args:
+        request: the request on its last hop.
+        handler: the handler of the method.
+        home: where the servicer runs.
+        pull: awaits a chunk of the request's body there; None is its end.
+        now: the network's time in microseconds.
+    """
+
+    def __init__(
+        self,
+        request: TargetRequest,
+        handler: Any,  # noqa: ANN401  # an RpcMethodHandler
+        *,
+        home: Home,
+        pull: Callable[[], Awaitable[bytes | None]],
+        now: Callable[[], int],
+    ) -> None:
+        self._path = request.request.path
+        self._handler = handler
+        self.home = home
+        self._pull = pull
+        self._line = LINE.get()
+        self._frames = Frames()
+        self._messages: deque[bytes] = deque()
+        self.chunks: deque[bytes] = deque()
+        self.status: Status | None = None
+        self.broken: Exception | None = None
+        self.done = self.gone = False
+        self._news, self._room = asyncio.Event(), asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.context = AioContext(self, Context(request, now))
+
+    # ---- what callers ask, on the loop ---------------------------------------
+
+    async def start(self) -> None:
+        """Begin, and wait for the head; for the end where there is one response."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        if self._line is not None:
+            self._line.on_cancel(self.cancel)
+        while not self._has_head():
+            self._news.clear()
+            await self._news.wait()
+
+    def _has_head(self) -> bool:
+        if self.done or not self._handler.response_streaming:
+            return self.done
+        return bool(self.chunks) or self.context.initial is not None
+
+    async def read(self) -> bytes | None:
+        """Wait for a chunk of the response; None is the end."""
+        while not self.chunks and not self.done:
+            self._news.clear()
+            await self._news.wait()
+        self._room.set()
+        return self.chunks.popleft() if self.chunks else None
+
+    def cancel(self) -> None:
+        """Tell the servicer, from any thread, that the client has gone."""
+        self.gone = True
+        if not self.done and not self.home.loop.is_closed():
+            self.home.loop.call_soon_threadsafe(self._cancel_task)
+
+    def _cancel_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def tell(self) -> None:
+        """Wake the one who waits for news."""
+        self._news.set()
+
+    def check_client(self) -> None:
+        """Hold that the client has read to the end; see `Rpc.check_client`."""
+        if self.broken is not None:
+            raise self.broken
+        if self.gone:
+            raise ClientGoneError
+
+    def trailers(self) -> Headers:
+        """Return the status and the trailing metadata, once the call has ended."""
+        return trailers_of(self.status) if self.done and self.status else ()
+
+    def head(self) -> Any:  # noqa: ANN401  # a LatticeResponse
+        """Return the head, with the initial metadata."""
+        return head_of(self.context.initial or ())
+
+    # ---- the servicer -------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            await self._serve()
+            if self.status is None:
+                self.status = self.context.status(grpc.StatusCode.OK)
+        except grpc.aio.AbortError:
+            pass
+        except asyncio.CancelledError:
+            self.status = Status(1, "Cancelled")
+        except Exception as error:  # noqa: BLE001  # whatever a servicer raises
+            if self._line is not None:
+                self._line.error = error
+            self._fail(grpc.StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}")
+        finally:
+            self.done = True
+            self._news.set()
+            self.context.end()
+
+    async def _serve(self) -> None:
+        handler, behavior = self._handler, behavior_of(self._handler)
+        if handler.request_streaming:
+            argument: Any = self._requests()
+        else:
+            argument = await self.next_request()
+            if argument is grpc.aio.EOF:
+                details = f'"{self._path}" requires exactly one request message.'
+                self._fail(grpc.StatusCode.UNIMPLEMENTED, details)
+                return
+        if isasyncgenfunction(behavior):
+            async for response in behavior(argument, self.context):
+                await self.send(response)
+            return
+        response = await behavior(argument, self.context)
+        if not handler.response_streaming:
+            await self.send(response)
+
+    def _fail(self, code: grpc.StatusCode, details: str) -> None:
+        if self.status is None:
+            self.status = self.context.status(code, details)
+
+    async def _requests(self) -> AsyncIterator[Any]:
+        while (request := await self.next_request()) is not grpc.aio.EOF:
+            yield request
+
+    async def next_request(self) -> Any:  # noqa: ANN401  # a message, or EOF
+        """Read a request."""
+        while not self._messages:
+            try:
+                chunk = await self._pull()
+            except Exception as error:
+                self.broken = error
+                raise
+            if chunk is None:
+                self._frames.end()
+                return grpc.aio.EOF
+            self._messages.extend(self._frames.feed(chunk))
+        deserialize = self._handler.request_deserializer
+        message = self._messages.popleft()
+        return message if deserialize is None else deserialize(message)
+
+    async def send(self, response: Any) -> None:  # noqa: ANN401  # a message
+        """Send a response, when there is room for it."""
+        serialize = self._handler.response_serializer
+        message = response if serialize is None else serialize(response)
+        self.chunks.append(frame(message))
+        self._news.set()
+        while self._handler.response_streaming and len(self.chunks) >= _AHEAD:
+            self._room.clear()
+            await self._room.wait()
+
+
+def call(
+    make: Callable[[Callable[[], Awaitable[bytes | None]]], AioRpc], body: RequestBody
+) -> TargetReply:
+    """Answer a blocking caller.
+
+    Args:
+        make: makes the call, given what awaits a chunk of the request's body.
+        body: the request's body.
+    """
+    chunks = iter((body,) if isinstance(body, bytes) else body)
+    rpc = make(_whole(body) if isinstance(body, bytes) else _from_thread(chunks))
+    stream = _Chunks(rpc)
+    try:
+        rpc.home.run(_step(rpc.start))
+        if rpc.done:
+            rpc.check_client()
+            return TargetReply(rpc.head(), b"".join(rpc.chunks), trailers=rpc.trailers)
+    except BaseException:
+        rpc.cancel()
+        raise
+    return TargetReply(rpc.head(), stream, trailers=rpc.trailers)
+
+
+async def acall(
+    make: Callable[[Callable[[], Awaitable[bytes | None]]], AioRpc],
+    body: AsyncRequestBody,
+) -> AsyncTargetReply:
+    """Answer an awaiting caller; see `call`."""
+    if isinstance(body, bytes):
+        rpc = make(_whole(body))
+    else:
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:  # Trio
+            rpc = make(_whole(b"".join([chunk async for chunk in body])))
+        else:
+            rpc = make(_from_loop(aiter(body), here))
+    try:
+        await rpc.home.arun(_step(rpc.start))
+        if rpc.done:
+            rpc.check_client()
+            whole = b"".join(rpc.chunks)
+            return AsyncTargetReply(rpc.head(), whole, trailers=rpc.trailers)
+    except BaseException:
+        rpc.cancel()
+        raise
+    return AsyncTargetReply(rpc.head(), _AsyncChunks(rpc), trailers=rpc.trailers)
+
+
+class _Chunks(Iterator[bytes]):
+    """The responses for a blocking caller."""
+
+    def __init__(self, rpc: AioRpc) -> None:
+        self._rpc = rpc
+
+    def __next__(self) -> bytes:
+        chunk: bytes | None = self._rpc.home.run(_step(self._rpc.read))
+        if chunk is None:
+            self._rpc.check_client()
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Tell the servicer that the client has gone."""
+        self._rpc.cancel()
+
+
+class _AsyncChunks(AsyncIterator[bytes]):
+    """The responses for an awaiting caller."""
+
+    def __init__(self, rpc: AioRpc) -> None:
+        self._rpc = rpc
+
+    async def __anext__(self) -> bytes:
+        chunk: bytes | None = await self._rpc.home.arun(_step(self._rpc.read))
+        if chunk is None:
+            self._rpc.check_client()
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Tell the servicer that the client has gone."""
+        self._rpc.cancel()
+
+
+def _step(make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401  # a Start
+    return lambda loop: loop.create_task(make())
+
+
+def _whole(body: bytes) -> Callable[[], Awaitable[bytes | None]]:
+    chunks = [body]
+
+    async def pull() -> bytes | None:
+        return chunks.pop() if chunks else None
+
+    return pull
+
+
+def _from_thread(chunks: Iterator[bytes]) -> Callable[[], Awaitable[bytes | None]]:
+    """Await chunks that may block, each in a daemon thread."""
+
+    async def pull() -> bytes | None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bytes | None] = loop.create_future()
+
+        def settle(chunk: bytes | None, error: Exception | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(chunk)
+            else:
+                future.set_exception(error)
+
+        def work() -> None:
+            chunk, failed = None, None
+            try:
+                chunk = next(chunks, None)
+            except Exception as error:  # noqa: BLE001  # raised where it is awaited
+                failed = error
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, chunk, failed)
+
+        threading.Thread(
+            target=work, name="pytest-lattice-grpc-requests", daemon=True
+        ).start()
+        return await future
+
+    return pull
+
+
+def _from_loop(
+    chunks: AsyncIterator[bytes], home: asyncio.AbstractEventLoop
+) -> Callable[[], Awaitable[bytes | None]]:
+    """Await chunks on the loop of the caller, who owns them."""
+
+    async def next_chunk() -> bytes | None:
+        return await anext(chunks, None)
+
+    async def pull() -> bytes | None:
+        if asyncio.get_running_loop() is home:
+            return await next_chunk()
+        if home.is_closed():
+            raise LatticeError("the event loop of the caller is closed")
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(next_chunk(), home)
+        )
+
+    return pull

@@ -1,0 +1,241 @@
+"""Channels into the network: routing, errors of the network, interceptors, auth."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import grpc
+import pytest
+
+from pytest_lattice import (
+    FixedResponse,
+    Forward,
+    LatticeNetwork,
+    Listener,
+    Rule,
+    Service,
+    ServiceNetwork,
+    TargetGroup,
+    Vpc,
+    assert_allowed,
+    assert_denied,
+    assert_logged,
+    assert_routed,
+    assert_weights,
+)
+from tests.grpc_calls import Servicer, channel_to, get, orders, path, served_by
+from tests.shop import INVOKE, OPEN, policy, statement
+
+# What grpc hands to interceptors, whose types are generic.
+Given: TypeAlias = Any
+
+
+def failure(channel: Any, method: str = "Get", **options: Any) -> Any:  # noqa: ANN401  # a call
+    """Make a call that fails, and return the error."""
+    with pytest.raises(grpc.RpcError) as raised:
+        channel.unary_unary(path(method))(b"x", **options)
+    return raised.value
+
+
+def guarded(auth_policy: Any) -> LatticeNetwork:  # noqa: ANN401  # a document
+    """Declare the service `orders` with a policy, and the role `checkout`."""
+    network = LatticeNetwork()
+    network.add(
+        TargetGroup("rates", protocol_version="GRPC", targets=[served_by(Servicer())]),
+        Service(
+            "orders",
+            auth_policy=auth_policy,
+            listeners=[Listener("HTTPS", default=Forward("rates"))],
+        ),
+    )
+    network.role("checkout", policies=[INVOKE])
+    return network
+
+
+def test_call_is_routed_by_path_and_metadata() -> None:
+    """Rules see the method as path, POST, and metadata as headers."""
+    rules = [
+        Rule(
+            1,
+            path=path("Get"),
+            method="POST",
+            headers={"tenant": "blue"},
+            action=FixedResponse(404),
+        ),
+    ]
+    with orders(served_by(Servicer()), rules=rules) as network:
+        channel = channel_to(network)
+        error = failure(channel, metadata=(("tenant", "blue"),))
+
+        assert_routed(error, rule=1)
+        assert (error.code(), error.details()) == (
+            grpc.StatusCode.UNIMPLEMENTED,
+            "Not Found",
+        )
+        _, call = channel.unary_unary(path("Get")).with_call(b"x")
+        assert_routed(call, to="rates")
+
+
+def test_weights_are_those_of_the_rule() -> None:
+    """Calls are shared among groups as requests are."""
+    with LatticeNetwork() as network:
+        for name in ("old", "new"):
+            network.add(
+                TargetGroup(
+                    name, protocol_version="GRPC", targets=[served_by(Servicer())]
+                )
+            )
+        default = Forward({"old": 90, "new": 10})
+        network.add(Service("orders", listeners=[Listener("HTTPS", default=default)]))
+        stub = channel_to(network).unary_unary(path("Get"))
+        calls = [stub.with_call(b"x")[1] for _ in range(50)]
+
+        assert_weights(calls, {"old": 90, "new": 10})
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_denied_call_has_permission_denied(streams: bool) -> None:  # noqa: FBT001  # a parameter
+    """A 403 is PERMISSION_DENIED with the body as message, also for a stream."""
+    with guarded(policy(statement(Principal={"AWS": "123456789012"}))) as network:
+        channel = channel_to(network)
+        if streams:
+            call = channel.unary_stream(path("List"))(b"x")
+            with pytest.raises(grpc.RpcError):
+                next(call)
+            error: Any = call
+        else:
+            error = failure(channel)
+
+        assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert "not authorized" in error.details()
+        assert_denied(error, layer="service")
+        assert_logged(network, response_code=403, grpc_response_code=None, count=1)
+
+
+def test_role_signs_each_call() -> None:
+    """A channel of a role is who the role is; a servicer sees its identity."""
+    with guarded(OPEN) as network:
+        channel = channel_to(network, role="checkout")
+        _, call = channel.unary_unary(path("Get")).with_call(
+            b"x", metadata=(("tenant", "blue"),)
+        )
+
+        assert_allowed(call, by="Everybody")
+        [entry] = network.access_log
+        assert "role/checkout" in entry.caller_principal
+
+
+def test_interceptors_of_grpc_are_accepted() -> None:
+    """`grpc.intercept_channel` works, and each call is signed after it."""
+
+    class AddTenant(grpc.UnaryUnaryClientInterceptor):
+        def intercept_unary_unary(
+            self,
+            continuation: Given,
+            client_call_details: Given,
+            request: Given,
+        ) -> Any:  # noqa: ANN401  # a call
+            client_call_details.metadata.append(("tenant", "blue"))
+            return continuation(client_call_details, request)
+
+    with guarded(OPEN) as network:
+        channel = channel_to(network, role="checkout")
+        intercepted: Any = grpc.intercept_channel(channel, AddTenant())
+        stub = intercepted.unary_unary(path("Get"))
+        answer = stub(b"metadata", metadata=[("more", "x")])
+
+        assert b"('tenant', 'blue')" in answer
+        assert_allowed(network.exchanges, by="Everybody")
+
+
+def test_errors_of_the_network_are_statuses() -> None:
+    """Mismatched protocols are 502, which gRPC calls UNAVAILABLE."""
+    with LatticeNetwork() as network:
+        network.add(
+            TargetGroup("web", targets="echo"),
+            Service("orders", listeners=[Listener("HTTPS", default=Forward("web"))]),
+        )
+        error = failure(channel_to(network))
+
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        assert error.details() == "Bad Gateway"
+        assert "gRPC does not go with target group `web`" in error.debug_error_string()
+
+
+def test_plain_answer_of_a_target_is_worded_by_grpc() -> None:
+    """An HTTP answer of a target itself is no message of the network."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:  # noqa: ANN401  # WSGI
+        start_response("503 Service Unavailable", [])
+        return [b"later"]
+
+    with LatticeNetwork() as network:
+        network.add(
+            TargetGroup("web", protocol_version="HTTP2", targets=[app]),
+            Service("orders", listeners=[Listener("HTTPS", default=Forward("web"))]),
+        )
+        error = failure(channel_to(network))
+
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        assert error.details() == "Received http2 header with status: 503"
+
+
+def test_vpc_that_is_not_associated_cannot_connect() -> None:
+    """Where httpx has a transport error, a call is UNAVAILABLE without an exchange."""
+    with orders(served_by(Servicer())) as network:
+        network.add(
+            Vpc("here"),
+            Vpc("elsewhere"),
+            ServiceNetwork("mall", services=["orders"], vpcs=["here"]),
+        )
+        error = failure(channel_to(network, vpc="elsewhere"))
+
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        assert error.details().startswith("failed to connect to all addresses")
+        assert error.initial_metadata() == ()
+
+
+def test_rest_and_grpc_live_on_one_service() -> None:
+    """REST on 443 and gRPC on 50051 are reached by their clients."""
+    with LatticeNetwork() as network:
+        network.add(
+            TargetGroup("web", targets="echo"),
+            TargetGroup(
+                "rates", protocol_version="GRPC", targets=[served_by(Servicer())]
+            ),
+            Service(
+                "orders",
+                listeners=[
+                    Listener("HTTPS", default=Forward("web")),
+                    Listener("HTTPS", port=50051, default=Forward("rates")),
+                ],
+            ),
+        )
+        found = get(b"x")(channel_to(network, port=50051))
+
+        assert found["responses"] == [b"got x"]
+        assert_routed(network.client("orders").get("/"), to="web")
+        [first, _] = network.exchanges
+        assert first.request.host.endswith(":50051")
+
+
+def test_channel_is_ready_until_it_is_closed() -> None:
+    """Its connectivity never changes; closed, it makes no calls."""
+    with orders(served_by(Servicer())) as network:
+        states: list[grpc.ChannelConnectivity] = []
+        with channel_to(network) as channel:
+            channel.subscribe(states.append)
+            channel.unsubscribe(states.append)
+            grpc.channel_ready_future(channel).result(1)
+            assert "orders" in repr(channel)
+        assert states == [grpc.ChannelConnectivity.READY]
+        with pytest.raises(ValueError, match="closed channel"):
+            channel.unary_unary(path("Get"))(b"x")
+
+
+def test_call_credentials_are_refused() -> None:
+    """What would silently do nothing is an error."""
+    with orders(served_by(Servicer())) as network:
+        stub = channel_to(network).unary_unary(path("Get"))
+        with pytest.raises(ValueError, match="role="):
+            stub(b"x", credentials=object())
