@@ -85,19 +85,7 @@ class NetworkTransport:
         scheme = url.scheme
         if scheme not in {"http", "https"}:
             raise self._unsupported(request)
-        # As httpcore has it: `target` is the path as it shall be sent.
-        target: bytes = request.extensions.get("target", url.raw_path)
-        if not _TARGET.fullmatch(target):
-            # A connection would carry no such thing.
-            raise self._library.LocalProtocolError(
-                f"target `{target!r}` of the request is no path", request=request
-            )
-        text = target.decode("ascii")
-        if text[0] == "h":
-            # A server that gets a whole URL takes its path.
-            text = _ORIGIN.sub("", text)
-        path, mark, query = text.partition("?")
-        path = path or "/"
+        path, query = self._target(request)
         headers = _headers(tuple(request.headers.raw))
         name = url.host
         # The library puts it first, unless the user has set it.
@@ -121,11 +109,27 @@ class NetworkTransport:
             name,
             url.port or (443 if secure else 80),
             path,
-            query if mark else None,
+            query,
             headers,
             version,
             self._source,
         )
+
+    def _target(self, request: httpx.Request) -> tuple[str, str | None]:
+        """Return path and query as they shall be sent."""
+        # As httpcore has it: `target` is the path as it shall be sent.
+        target: bytes = request.extensions.get("target", request.url.raw_path)
+        if not _TARGET.fullmatch(target):
+            # A connection would carry no such thing.
+            raise self._library.LocalProtocolError(
+                f"target `{target!r}` of the request is no path", request=request
+            )
+        text = target.decode("ascii")
+        if text[0] == "h":
+            # A server that gets a whole URL takes its path.
+            text = _ORIGIN.sub("", text)
+        path, mark, query = text.partition("?")
+        return path or "/", query if mark else None
 
     def _unsupported(self, request: httpx.Request) -> Exception:
         error: Exception = self._library.UnsupportedProtocol(

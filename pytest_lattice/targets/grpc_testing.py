@@ -72,9 +72,15 @@ class TestingTarget:
             for service in servicers
             for method in service.methods
         }
-        time = server._time  # noqa: SLF001  # see above
-        if "Fake" in type(time).__name__:
-            follow(time.sleep_for)
+        self._time = server._time  # noqa: SLF001  # see above
+        # To cancel a call while its deadline passes would lock grpc_testing up.
+        self._one = threading.RLock()
+        if "Fake" in type(self._time).__name__:
+            follow(self._move)
+
+    def _move(self, seconds: float) -> None:
+        with self._one:
+            self._time.sleep_for(seconds)
 
     def call(self, request: TargetRequest, body: RequestBody) -> TargetReply:
         """Invoke a method, and wait for its head or its one response."""
@@ -82,7 +88,7 @@ class TestingTarget:
         if method is None:
             return _ended(Status(12, "Method not found!"))
         try:
-            call = _Call(method, messages(body), LINE.get())
+            call = _Call(method, messages(body), LINE.get(), one=self._one)
             call.invoke(self._server, request)
         except FrameError as error:
             return _ended(Status(13, str(error)))
@@ -115,7 +121,10 @@ class _Call(Iterator[bytes]):
         method: Any,  # noqa: ANN401  # a MethodDescriptor
         requests: Iterator[bytes],
         line: Line | None,
+        *,
+        one: Any,  # noqa: ANN401  # a lock
     ) -> None:
+        self._one = one
         self._method = method
         self._requests = requests
         self._line = line
@@ -200,7 +209,7 @@ class _Call(Iterator[bytes]):
 
     def close(self) -> None:
         """Cancel the call."""
-        with suppress(ValueError):
+        with self._one, suppress(ValueError):
             self._rpc.cancel()
 
 
