@@ -358,20 +358,9 @@ def cancel_future(channel: Any) -> Any:  # noqa: ANN401  # what was seen
     return "went on"
 
 
-def late_stream(channel: Any) -> Any:  # noqa: ANN401  # what was seen
-    """Let the deadline of a stream pass."""
-    outcome = listing(b"wait", timeout=0.05)(channel)
-    # grpc sometimes wraps it into "Stream removed (...)"
-    assert "Deadline Exceeded" in outcome.pop("details")
-    # On a busy machine nothing comes in time.
-    assert outcome.pop("responses") in ([], [b"0"])
-    return outcome
-
-
 #: Calls that the client ends before the servicer does.
 BROKEN_OFF: dict[str, Callable[[Any], Any]] = {
     "deadline": get(b"wait", timeout=0.05),
-    "deadline of a stream": late_stream,
     "cancelled stream": cancel_stream,
     "cancelled future": cancel_future,
 }

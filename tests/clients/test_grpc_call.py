@@ -118,3 +118,14 @@ def test_deadline_passes_with_the_clock() -> None:
         network.clock.advance(30)
         assert call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert servicer.seen.get(timeout=10) == "active: False"
+
+
+def test_deadline_of_a_stream_passes() -> None:
+    """A stream ends with DEADLINE_EXCEEDED; grpc itself races with its server here."""
+    with orders(served_by(Servicer())) as network:
+        call = channel_to(network).unary_stream(path("List"))(b"wait", timeout=0.05)
+        with pytest.raises(grpc.RpcError) as raised:
+            list(call)
+
+    assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert raised.value.details() == "Deadline Exceeded"
