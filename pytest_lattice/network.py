@@ -27,7 +27,7 @@ from pytest_lattice.errors import (
 )
 from pytest_lattice.logs.deliveries import Deliveries, delivered
 from pytest_lattice.logs.query import AccessLog
-from pytest_lattice.model.configuration import Configuration, Resource
+from pytest_lattice.model.configuration import Changeable, Configuration, Resource
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, request_id_prefix
 from pytest_lattice.model.target_group import TargetStatus
 from pytest_lattice.model.value import is_whole
@@ -154,6 +154,27 @@ class LatticeNetwork(Doors):
             undo.pop_all()
             self._configuration = grown
             self._apps.keep(made)
+            self._use(*compiled)
+
+    def change(self, *resources: Changeable) -> None:
+        """Change what is declared: weights, rules, auth policies, callers.
+
+        Requests in flight keep what they were decided on; the next ones see all of
+        the change.
+
+        Args:
+            resources: services, service networks, roles and users, each with the name
+                of a declared one, such as ``replace(service, auth_policy=…)``.
+
+        Raises:
+            ConfigurationError: one that is not declared, or what AWS would refuse;
+                nothing has been changed then.
+        """
+        with self._change:
+            self._state_or_raise()
+            changed = self._configuration.with_changed(resources)
+            compiled = self._compile(changed)
+            self._configuration = changed
             self._use(*compiled)
 
     def role(self, name: str, **fields: Any) -> Role:  # noqa: ANN401  # as `Role`

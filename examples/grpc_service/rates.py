@@ -72,7 +72,7 @@ class RatesStub:
 
 def add_rates_to_server(servicer: Rates | NewRates, server: Any) -> None:  # noqa: ANN401  # a grpc.Server, or a target
     """Register a servicer, as generated code does."""
-    methods = {
+    methods: dict[str, Any] = {
         "Get": grpc.unary_unary_rpc_method_handler(servicer.get),
         "Watch": grpc.unary_stream_rpc_method_handler(servicer.watch),
         "Convert": grpc.stream_stream_rpc_method_handler(servicer.convert),

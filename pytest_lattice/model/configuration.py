@@ -53,6 +53,8 @@ Resource: TypeAlias = (
     | Role
     | User
 )
+#: What can be changed once it is declared.
+Changeable: TypeAlias = Service | ServiceNetwork | Role | User
 _Named = TypeVar(
     "_Named", bound=ServiceNetwork | Service | TargetGroup | Vpc | Role | User
 )
@@ -103,6 +105,38 @@ class Configuration:
             grown.setdefault(name, list(getattr(self, name))).append(resource)
         changes: dict[str, Any] = {name: tuple(grown[name]) for name in grown}
         new = replace(self, **changes)
+        check(new)
+        return new
+
+    def with_changed(self, resources: Iterable[Changeable]) -> Configuration:
+        """Put changed resources in the place of those of the same ARN.
+
+        Args:
+            resources: services, service networks, roles and users that are declared.
+
+        Returns:
+            A new configuration that holds together.
+
+        Raises:
+            ConfigurationError: one that is not declared or cannot be changed, or what
+                AWS would refuse; this configuration is unchanged.
+        """
+        changes: dict[str, list[Any]] = {}
+        for resource in resources:
+            if not isinstance(resource, Service | ServiceNetwork | Role | User):
+                raise advised(
+                    f"`{resource!r}` cannot be changed",
+                    "services, service networks, roles and users can be",
+                )
+            name = _FIELD_OF[type(resource)]
+            declared = changes.setdefault(name, list(getattr(self, name)))
+            ids = [each.id if name == "callers" else each.arn for each in declared]
+            own = resource.id if name == "callers" else resource.arn
+            if own not in ids:
+                known = (each.name for each in declared)
+                raise unknown("declared resource", resource.name, known)
+            declared[ids.index(own)] = resource
+        new = replace(self, **{name: tuple(changes[name]) for name in changes})
         check(new)
         return new
 
