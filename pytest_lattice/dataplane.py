@@ -20,7 +20,6 @@ from pytest_lattice.errors import (
     LatticeError,
 )
 from pytest_lattice.model.action import FixedResponse
-from pytest_lattice.model.grpc_wire import grpc_status_in
 from pytest_lattice.model.message import LatticeResponse
 from pytest_lattice.model.outcome import Denied, Unreachable, Unroutable
 from pytest_lattice.routing.forwarding import (
@@ -294,7 +293,7 @@ class DataPlane:
             (now - start) // 1000,
             reply.failure_reason,
             reply.detail,
-            None if reply.trailers is None else grpc_status_in(reply.trailers()),
+            None if reply.trailers is None else _grpc_status(reply.trailers()),
         )
 
     def _keep(self, exchange: Exchange) -> None:
@@ -473,3 +472,9 @@ def _route(decision: Decision, target: TargetState) -> tuple[Route, Headers]:
         group_arn=group.arn,
     )
     return route, added
+
+
+def _grpc_status(trailers: Headers) -> int | None:
+    from pytest_lattice.model.grpc_wire import grpc_status_in
+
+    return grpc_status_in(trailers)
