@@ -5,7 +5,6 @@ These are guesses that read well; who uses them evaluates again.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +14,7 @@ from pytest_lattice.auth.conditions import OPERATORS, moment, number
 from pytest_lattice.auth.evaluate import look_up
 from pytest_lattice.auth.identity import ANONYMOUS, identity_of
 from pytest_lattice.auth.keys import find_key
-from pytest_lattice.auth.principal import account_of
+from pytest_lattice.auth.principal import read_principal
 from pytest_lattice.auth.template import fill, read_template
 from pytest_lattice.auth.wildcard import witness
 from pytest_lattice.errors import ConfigurationError
@@ -29,14 +28,12 @@ if TYPE_CHECKING:
     from pytest_lattice.auth.conditions import Value
     from pytest_lattice.auth.evaluate import PolicySource
     from pytest_lattice.auth.identity import Identity
+    from pytest_lattice.auth.principal import Principal
     from pytest_lattice.model.auth_policy import Condition, Policy, Statement
     from pytest_lattice.model.caller import Caller
 
 _PATH = "vpc-lattice-svcs:RequestPath"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ROLE = re.compile(r"arn:aws:iam::([0-9]{12}):role(/(?:[!-~]+/)?)([^/]+)")
-_USER = re.compile(r"arn:aws:iam::([0-9]{12}):user(/(?:[!-~]+/)?)([^/]+)")
-_SESSION = re.compile(r"arn:aws:sts::([0-9]{12}):assumed-role/([^/]+)/(.+)")
 #: Values that are like none a policy is likely to name.
 _OTHERS = ("other", "0", "false", "true", "192.0.2.1", "2001:db8::1", "b3RoZXI=")
 _OTHER_ARN = "arn:aws:iam::000000000000:role/other"
@@ -180,14 +177,13 @@ def for_principal(statement: Statement, call: Call) -> Iterator[Change]:
     """Guess calls by those whom a statement names, by others, and unsigned."""
     named = statement.principals.named if statement.principals else ()
     for _, value in named:
-        caller = _caller(value)
-        if caller is not None:
-            text = f"the caller were `{value}`"
-            if account_of(value):
-                text = f"the caller were of account `{caller.account}`"
-            yield Change(
-                text, partial(_called_by, identity_of(caller)), subject="caller"
-            )
+        meant = read_principal(value)
+        if meant is None or (caller := _caller(meant)) is None:
+            continue
+        text = f"the caller were `{value}`"
+        if meant.kind == "account":
+            text = f"the caller were of account `{meant.account}`"
+        yield Change(text, partial(_called_by, identity_of(caller)), subject="caller")
     if call.identity.is_anonymous:
         yield Change("the caller signed", signed)
     else:
@@ -196,21 +192,18 @@ def for_principal(statement: Statement, call: Call) -> Iterator[Change]:
         yield Change("the caller did not sign", partial(_called_by, ANONYMOUS))
 
 
-def _caller(arn: str) -> Caller | None:
+def _caller(meant: Principal) -> Caller | None:
     """Make up the caller whom a principal names; None where IAM has no such name."""
     try:
-        return _named(arn)
+        match meant.kind:
+            case "account":
+                return Role("any-role", account=meant.account)
+            case "role":
+                return Role(meant.name, account=meant.account, path=meant.path)
+            case "session":
+                return Role(meant.name, account=meant.account, session=meant.session)
+            case "user":
+                return User(meant.name, account=meant.account, path=meant.path)
     except ConfigurationError:
         return None
-
-
-def _named(arn: str) -> Caller | None:
-    if found := _ROLE.fullmatch(arn):
-        return Role(found[3], account=found[1], path=found[2])
-    if found := _SESSION.fullmatch(arn):
-        return Role(found[2], account=found[1], session=found[3])
-    if found := _USER.fullmatch(arn):
-        return User(found[3], account=found[1], path=found[2])
-    if account := account_of(arn):
-        return Role("any-role", account=account)
     return None

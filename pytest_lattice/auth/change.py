@@ -33,23 +33,20 @@ if TYPE_CHECKING:
 _TRIED = 200
 
 
-def smallest_change(
-    sources: Sequence[PolicySource], call: Call, *, any_value: bool = False
-) -> str:
+def smallest_change(sources: Sequence[PolicySource], call: Call) -> str:
     """Say what would flip the verdict.
 
     Args:
         sources: the layers that have to allow.
         call: the call.
-        any_value: see `conditions.compile_condition`.
 
     Returns:
         One line, such as ``would be allowed if … were …``; empty if nothing that was
         tried flips it.
     """
-    results = [explain_layer(each, call, any_value=any_value) for each in sources]
+    results = [explain_layer(each, call) for each in sources]
     denied = any(each.verdict != "ALLOW" for each in results)
-    finder = _Finder(call, any_value=any_value)
+    finder = _Finder(call)
     needs = (
         [finder.to_allow(each) for each in results if each.verdict != "ALLOW"]
         if denied
@@ -105,9 +102,8 @@ def _agree(changes: _Together) -> bool:
 class _Finder:
     """Finds changes to one call."""
 
-    def __init__(self, call: Call, *, any_value: bool) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
-        self._any_value = any_value
 
     def flips(
         self, sources: Iterable[PolicySource], changes: _Together, *, allowed: bool
@@ -115,7 +111,7 @@ class _Finder:
         """Tell whether a changed call gets the other verdict."""
         call = self._changed(changes)
         verdicts = [
-            explain_layer(source, call, any_value=self._any_value).verdict
+            explain_layer(source, call).verdict
             for source in sources
             # Nothing is known of the policies of a caller that was made up.
             if source.layer != "identity"
@@ -142,7 +138,7 @@ class _Finder:
     def to_allow(self, result: LayerResult) -> list[_Together]:
         """Collect the ways in which one layer would allow."""
         source = result.source
-        compiled = rows(source, any_value=self._any_value)
+        compiled = rows(source)
         denying = [row for row in compiled if row.statement in result.deciding]
         escapes = [list(self._breaks(row)) for row in denying]
         grants: list[_Together] = [()]
@@ -165,7 +161,7 @@ class _Finder:
 
     def to_deny(self, result: LayerResult) -> list[_Together]:
         """Collect the ways in which one layer would no longer allow."""
-        compiled = rows(result.source, any_value=self._any_value)
+        compiled = rows(result.source)
         allowing = [row for row in compiled if row.statement in result.deciding]
         escapes = [list(self._breaks(row)) for row in allowing]
         found = [

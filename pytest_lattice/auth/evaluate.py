@@ -62,12 +62,14 @@ class PolicySource(NamedTuple):
         kind: the kind of policy.
         owner: what they belong to, such as ``service `shop` ``.
         policies: the policies, which allow together; none allow nothing.
+        any_value: see `conditions.compile_condition`.
     """
 
     layer: LayerName
     kind: PolicyKind
     owner: str
     policies: tuple[Policy, ...]
+    any_value: bool = False
 
     @property
     def name(self) -> str:
@@ -144,7 +146,6 @@ def compile_layer(
     identity: Identity,
     place: Place,
     *,
-    any_value: bool = False,
     action: str = INVOKE,
 ) -> Layer:
     """Compile a source for one caller in one place.
@@ -156,13 +157,12 @@ def compile_layer(
         source: where the policies come from.
         identity: who calls.
         place: where.
-        any_value: see `conditions.compile_condition`.
         action: the action that is asked for.
     """
     probe = Call(NO_REQUEST, identity, place, 0, action)
     denies: list[tuple[Applies, Statement]] = []
     allows: list[tuple[Applies, Statement]] = []
-    for row in rows(source, any_value=any_value):
+    for row in rows(source):
         if not all(each.test(probe) for each in row.elements if each.fixed):
             continue
         left = tuple(each.test for each in row.elements if not each.fixed)
@@ -213,17 +213,17 @@ class Row(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def rows(source: PolicySource, *, any_value: bool) -> tuple[Row, ...]:
+def rows(source: PolicySource) -> tuple[Row, ...]:
     """Compile the elements of all statements of a source."""
     return tuple(
-        Row(policy, statement, tuple(_elements(policy, statement, any_value=any_value)))
+        Row(policy, statement, tuple(_elements(source, policy, statement)))
         for policy in source.policies
         for statement in policy.statements
     )
 
 
 def _elements(
-    policy: Policy, statement: Statement, *, any_value: bool
+    source: PolicySource, policy: Policy, statement: Statement
 ) -> Iterator[Element]:
     yield _action(statement)
     if statement.principals is not None:
@@ -240,7 +240,7 @@ def _elements(
         name = "NotResource" if statement.not_resource else "Resource"
         yield Element(name, about, fixed=False)
     for condition in statement.conditions:
-        yield _condition(policy, statement, condition, any_value=any_value)
+        yield _condition(policy, statement, condition, any_value=source.any_value)
 
 
 def _action(statement: Statement) -> Element:

@@ -7,7 +7,7 @@ AWS: IAM/latest/UserGuide/reference_policies_elements_principal
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,14 +18,38 @@ if TYPE_CHECKING:
 #: AWS: the members of a principal.
 TYPES = ("AWS", "Federated", "Service", "CanonicalUser")
 
-_ACCOUNT = re.compile(r"([0-9]{12})|arn:aws:iam::([0-9]{12}):root", re.ASCII)
-_ROLE = re.compile(r"arn:aws:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]+", re.ASCII)
-_EXACT = re.compile(
-    r"arn:aws:(?:iam::[0-9]{12}:user/[!-~]+"
-    r"|sts::[0-9]{12}:assumed-role/[\w+=,.@-]+/[\w+=,.@-]+"
-    r"|sts::[0-9]{12}:federated-user/[\w+=,.@-]+)",
-    re.ASCII,
+PrincipalKind: TypeAlias = Literal["account", "role", "user", "session", "federated"]
+
+_NAME = r"[\w+=,.@-]+"
+_IAM, _STS = (rf"arn:aws:{each}::(?P<account>[0-9]{{12}}):" for each in ("iam", "sts"))
+_FORMS: tuple[tuple[PrincipalKind, str], ...] = (
+    ("account", r"(?P<account>[0-9]{12})"),
+    ("account", rf"{_IAM}root"),
+    ("role", rf"{_IAM}role(?P<path>/(?:[!-~]+/)?)(?P<name>{_NAME})"),
+    # A user without a name is of this form; IAM has none.
+    ("user", rf"{_IAM}user(?=/[!-~])(?P<path>/(?:[!-~]*/)?)(?P<name>[!-.0-~]*)"),
+    ("session", rf"{_STS}assumed-role/(?P<name>{_NAME})/(?P<session>{_NAME})"),
+    ("federated", rf"{_STS}federated-user/(?P<name>{_NAME})"),
 )
+_PATTERNS = tuple((kind, re.compile(form, re.ASCII)) for kind, form in _FORMS)
+
+
+class Principal(NamedTuple):
+    """A principal of type ``AWS``, read.
+
+    Args:
+        kind: what it names; an account by its id or by its root.
+        account: the account it is of.
+        path: of a role or user.
+        name: of a role, also where its session is named, or of a user.
+        session: the name of the session.
+    """
+
+    kind: PrincipalKind
+    account: str
+    path: str = "/"
+    name: str = ""
+    session: str = ""
 
 
 class _Named(NamedTuple):
@@ -34,10 +58,12 @@ class _Named(NamedTuple):
     providers: frozenset[str]
 
 
-def account_of(value: str) -> str | None:
-    """Return the account that a principal means; None for any other principal."""
-    found = _ACCOUNT.fullmatch(value)
-    return None if found is None else found[1] or found[2]
+def read_principal(value: str) -> Principal | None:
+    """Read a principal of type ``AWS``; None where it is of no known form."""
+    for kind, pattern in _PATTERNS:
+        if found := pattern.fullmatch(value):
+            return Principal(kind, **found.groupdict())
+    return None
 
 
 def complaint(kind: str, value: str) -> str | None:
@@ -57,8 +83,7 @@ def complaint(kind: str, value: str) -> str | None:
         )
     if ":group/" in value:
         return f"principal `{value}` is a group, which is never a principal"
-    known = (_ACCOUNT, _ROLE, _EXACT)
-    if any(pattern.fullmatch(value) for pattern in known):
+    if read_principal(value) is not None:
         return None
     return f"principal `{value}` is not an account, role, user or session"
 
@@ -128,9 +153,9 @@ def _named(principals: Principals) -> _Named:
             providers.add(value)
         elif kind != "AWS":
             continue  # AWS: a service principal never calls over Lattice
-        elif account := account_of(value):
+        elif (found := read_principal(value)) and found.kind == "account":
             # AWS: an account, by its id or by root, means every principal of it
-            accounts.add(account)
+            accounts.add(found.account)
         else:
             arns.add(value)
     return _Named(frozenset(accounts), frozenset(arns), frozenset(providers))

@@ -128,15 +128,12 @@ class LayerResult(NamedTuple):
         return f"no statement of the {source.name} allows"
 
 
-def explain_layer(
-    source: PolicySource, call: Call, *, any_value: bool = False
-) -> LayerResult:
+def explain_layer(source: PolicySource, call: Call) -> LayerResult:
     """Say what a layer makes of a call, and why.
 
     Args:
         source: the layer's policies.
         call: the call.
-        any_value: see `conditions.compile_condition`.
     """
     results = tuple(
         StatementResult(
@@ -149,7 +146,7 @@ def explain_layer(
             ),
             _lacking(row.statement, call),
         )
-        for row in rows(source, any_value=any_value)
+        for row in rows(source)
     )
     effects = {each.statement.effect for each in results if each.applies}
     verdict: Verdict = "IMPLICIT_DENY"

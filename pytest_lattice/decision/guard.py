@@ -103,11 +103,7 @@ class Access(NamedTuple):
         """What each layer made of the call, and why; computed when asked."""
         if self.call is None:
             return ()
-        any_value = self.guard.settings.multivalued == "any"
-        return tuple(
-            explain_layer(layer.source, self.call, any_value=any_value)
-            for layer in self.layers
-        )
+        return tuple(explain_layer(layer.source, self.call) for layer in self.layers)
 
     @property
     def smallest_change(self) -> str:
@@ -116,11 +112,7 @@ class Access(NamedTuple):
 
         if self.call is None:
             return ""
-        return smallest_change(
-            [layer.source for layer in self.layers],
-            self.call,
-            any_value=self.guard.settings.multivalued == "any",
-        )
+        return smallest_change([layer.source for layer in self.layers], self.call)
 
 
 class _Gate:
@@ -251,9 +243,8 @@ class Guard:
         # AWS: no auth type AWS_IAM, no check of the caller's own policies (silent on
         # a signed call there)
         own = self._sources.get(identity.principal, ()) if gate.sources else ()
-        any_value = self.settings.multivalued == "any"
         return tuple(
-            compile_layer(source, identity, gate.place, any_value=any_value)
+            compile_layer(source, identity, gate.place)
             for source in (*gate.sources, *own)
         )
 
@@ -314,7 +305,17 @@ class Guard:
         named: PolicyKind = (
             "network-based policy" if layer == "network" else "service-based policy"
         )
-        return PolicySource(layer, named, owner, policies)
+        return self._source(layer, named, owner, policies)
+
+    def _source(
+        self,
+        layer: LayerName,
+        kind: PolicyKind,
+        owner: str,
+        policies: tuple[Policy, ...],
+    ) -> PolicySource:
+        any_value = self.settings.multivalued == "any"
+        return PolicySource(layer, kind, owner, policies, any_value)
 
     def _read(self, text: str, where: str) -> Policy:
         return read_policy(text, where, settings=self.settings, warn=self._warn)
@@ -341,7 +342,7 @@ class Guard:
                 )
                 for n, text in enumerate(texts, start=1)
             )
-            return PolicySource("identity", kind, owner, policies)
+            return self._source("identity", kind, owner, policies)
 
         found = [
             source("service control policy", text)

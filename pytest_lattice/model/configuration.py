@@ -136,7 +136,8 @@ class Configuration:
                 known = (each.name for each in declared)
                 raise unknown("declared resource", resource.name, known)
             declared[ids.index(own)] = resource
-        new = replace(self, **{name: tuple(changes[name]) for name in changes})
+        changed: dict[str, Any] = {name: tuple(changes[name]) for name in changes}
+        new = replace(self, **changed)
         check(new)
         return new
 

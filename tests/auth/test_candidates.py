@@ -214,6 +214,9 @@ def test_others() -> None:
         f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/x",
         f"arn:aws:iam::{ACCOUNT}:role/{'r' * 65}",
         f"arn:aws:iam::{ACCOUNT}:user/a(b)",
+        f"arn:aws:iam::{ACCOUNT}:user/a/",
+        f"arn:aws:iam::{ACCOUNT}:user//ann",
+        f"arn:aws:sts::{ACCOUNT}:federated-user/ann",
     ],
 )
 def test_principal_that_iam_does_not_have(value: str) -> None:

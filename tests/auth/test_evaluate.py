@@ -44,14 +44,10 @@ SESSION = "arn:aws:sts::123456789012:assumed-role/reader/test-session"
 def compiled(
     made: PolicySource,
     asked: Call,
-    *,
-    any_value: bool = False,
     **options: Any,  # noqa: ANN401  # see compile_layer
 ) -> Layer:
     """Compile a layer for a call."""
-    return compile_layer(
-        made, asked.identity, asked.place, any_value=any_value, **options
-    )
+    return compile_layer(made, asked.identity, asked.place, **options)
 
 
 # ---- the table ---------------------------------------------------------------
@@ -170,10 +166,11 @@ def test_any_value() -> None:
     made = allowing(
         Condition={"StringEquals": {"vpc-lattice-svcs:RequestQueryString/q": "1"}}
     )
+    lenient = made._replace(any_value=True)
     asked = call(url="/?q=2&q=1")
 
     assert evaluate([compiled(made, asked)], asked) is not None
-    assert evaluate([compiled(made, asked, any_value=True)], asked) is None
+    assert evaluate([compiled(lenient, asked)], asked) is None
 
 
 def test_unknown_key_is_missing() -> None:
@@ -234,8 +231,9 @@ def test_engine_agrees_with_the_naive_one(
     sources = [source(network, layer="network"), source(service)]
     if caller is not None:
         sources.append(source(*own, layer="identity"))
+    sources = [each._replace(any_value=any_value) for each in sources]
     asked = Call(request, identity(caller), PLACE, NOW)
-    layers = [compiled(each, asked, any_value=any_value) for each in sources]
+    layers = [compiled(each, asked) for each in sources]
     denial = evaluate(layers, asked)
     found: tuple[str, int | None] = ("ALLOW", None)
     if denial is not None:
@@ -254,9 +252,10 @@ def test_reasons_agree_with_the_verdict(
     any_value: bool,
 ) -> None:
     """What explains a layer comes to the verdict that is enforced."""
-    asked, policies = Call(request, identity(caller), PLACE, NOW), source(made)
-    denial = evaluate([compiled(policies, asked, any_value=any_value)], asked)
-    result = explain_layer(policies, asked, any_value=any_value)
+    policies = source(made)._replace(any_value=any_value)
+    asked = Call(request, identity(caller), PLACE, NOW)
+    denial = evaluate([compiled(policies, asked)], asked)
+    result = explain_layer(policies, asked)
 
     assert result.verdict == ("ALLOW" if denial is None else denial.verdict)
     assert all(each.reason for each in result.statements)

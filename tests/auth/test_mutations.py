@@ -12,7 +12,7 @@ import pytest
 
 from pytest_lattice.auth import conditions, evaluate, keys, principal
 from pytest_lattice.auth.conditions import OPERATORS, Row, Value
-from pytest_lattice.auth.evaluate import Denial, Layer
+from pytest_lattice.auth.evaluate import Denial, Layer, PolicySource
 from pytest_lattice.model.auth_policy import Condition, Policy, Statement
 from tests.auth import decision_table
 from tests.auth.decision_table import wrong_cases
@@ -301,11 +301,9 @@ def test_dropped_element(name: str, monkeypatch: Patch) -> None:
     """An engine that does not look at one element of a statement is found."""
 
     def mutant(
-        policy: Policy,
-        statement: Statement,
-        **options: Any,  # noqa: ANN401  # see evaluate
+        source: PolicySource, policy: Policy, statement: Statement
     ) -> Iterator[evaluate.Element]:
-        for each in real_elements(policy, statement, **options):
+        for each in real_elements(source, policy, statement):
             if each.name != name:
                 yield each
 
@@ -325,11 +323,9 @@ def test_inverted_element(name: str, monkeypatch: Patch) -> None:
     """An engine that takes an element for its opposite is found."""
 
     def mutant(
-        policy: Policy,
-        statement: Statement,
-        **options: Any,  # noqa: ANN401  # see evaluate
+        source: PolicySource, policy: Policy, statement: Statement
     ) -> Iterator[evaluate.Element]:
-        for each in real_elements(policy, statement, **options):
+        for each in real_elements(source, policy, statement):
             yield each._replace(test=_not(each.test)) if each.name == name else each
 
     monkeypatch.setattr(evaluate, "_elements", mutant)

@@ -2,7 +2,13 @@
 
 import pytest
 
-from pytest_lattice.auth.principal import compile_principals, complaint, shown
+from pytest_lattice.auth.principal import (
+    Principal,
+    compile_principals,
+    complaint,
+    read_principal,
+    shown,
+)
 from pytest_lattice.model.auth_policy import Principals
 from pytest_lattice.model.caller import Caller, Role, User
 from tests.auth.scene import identity
@@ -78,6 +84,42 @@ def test_anyone() -> None:
 
     assert compile_principals(everybody, negated=False) is None
     assert not any(nobody(identity(who)) for who in CALLERS.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (ACCOUNT, Principal("account", ACCOUNT)),
+        (f"arn:aws:iam::{ACCOUNT}:root", Principal("account", ACCOUNT)),
+        (
+            f"arn:aws:iam::{ACCOUNT}:role/reader",
+            Principal("role", ACCOUNT, name="reader"),
+        ),
+        (
+            f"arn:aws:iam::{ACCOUNT}:role/a/b/reader",
+            Principal("role", ACCOUNT, "/a/b/", "reader"),
+        ),
+        (
+            f"arn:aws:iam::{ACCOUNT}:user/a/ann",
+            Principal("user", ACCOUNT, "/a/", "ann"),
+        ),
+        (f"arn:aws:iam::{ACCOUNT}:user/a/", Principal("user", ACCOUNT, "/a/")),
+        (
+            f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/s1",
+            Principal("session", ACCOUNT, name="reader", session="s1"),
+        ),
+        (
+            f"arn:aws:sts::{ACCOUNT}:federated-user/ann",
+            Principal("federated", ACCOUNT, name="ann"),
+        ),
+        (f"arn:aws:iam::{ACCOUNT}:user/", None),
+        (f"arn:aws:iam::{ACCOUNT}:saml-provider/x", None),
+        ("*", None),
+    ],
+)
+def test_forms(value: str, expected: Principal | None) -> None:
+    """Each form of a principal is read; nothing else is."""
+    assert read_principal(value) == expected
 
 
 @pytest.mark.parametrize(
