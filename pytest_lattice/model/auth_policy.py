@@ -52,6 +52,7 @@ _STATEMENT_MEMBERS = (
 )
 #: Numbers lie between it and its opposite; others could not be written.
 _LEAST = -(10**300)
+_TRAILING = re.compile(r",\s*[}\]]")
 #: No policy needs more; beyond it a document is not read, so no stack overflows.
 _DEPTH = 20
 
@@ -258,14 +259,21 @@ def _parsed(text: str, where: str) -> object:
 
 
 def _no_json(text: str, error: json.JSONDecodeError, where: str) -> ConfigurationError:
+    # Python words and places a comma too many differently from version to version.
+    last = text.rfind(",", 0, error.pos + 1)
+    behind_a_value = text[: max(last, 0)].rstrip()[-1:] not in {"", *":,[{"}
+    comma = _TRAILING.match(text, last) if behind_a_value else None
+    position = comma.start() if comma else error.pos
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    said = f"{error.msg[:1].lower()}{error.msg[1:]}"
+    if comma:
+        said = "a comma stands before the closing bracket"
     found = ConfigurationError(
-        f"{where} is not JSON: line {error.lineno}, column {error.colno}: "
-        f"{error.msg[:1].lower()}{error.msg[1:]}"
+        f"{where} is not JSON: line {line}, column {column}: {said}"
     )
     if re.fullmatch(r"[^\s{}\[\]]+\.\w+", text):
         found.add_note("is it the name of a file? Path(…).read_text() is its text")
-    elif re.search(r",\s*$", text[: error.pos]):
-        found.add_note("a comma stands before the closing bracket")
     return found
 
 
