@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_lattice.clients.signing import SigV4Auth
     from pytest_lattice.clock import Clock
     from pytest_lattice.model.caller import Caller
-    from pytest_lattice.model.configuration import Configuration
     from pytest_lattice.questions import Questions
 
 __tracebackhide__ = HIDE
@@ -53,7 +52,6 @@ class Entrances:
 
     def httpx_settings(
         self,
-        configuration: Configuration,
         service: str | None,
         *,
         vpc: str | None,
@@ -84,14 +82,15 @@ class Entrances:
             )
         }
         if service is not None:
-            settings["base_url"] = base_url(configuration.service(service))
+            settings["base_url"] = base_url(
+                self._questions.configuration.service(service)
+            )
         if role is not None:
-            settings["auth"] = self._signer(configuration, role, options)
+            settings["auth"] = self._signer(role, options)
         return library, settings | dict(options)
 
     def grpc_endpoint(
         self,
-        configuration: Configuration,
         service: str,
         *,
         port: int | None,
@@ -102,7 +101,6 @@ class Entrances:
         """Choose where the calls of a gRPC channel go, and who makes them.
 
         Args:
-            configuration: what is declared.
             service: name of the service.
             port: of the listener; None for the one of its `base_url`.
             vpc: name or id of the client's VPC.
@@ -117,7 +115,7 @@ class Entrances:
         if self._deadlines is None:
             self._deadlines = Deadlines()
             self._clock.follow(self._deadlines.advance)
-        found = configuration.service(service)
+        found = self._questions.configuration.service(service)
         name = found.dns_name
         parts = urlsplit(base_url(found))
         usual = 443 if parts.scheme == "https" else 80
@@ -128,7 +126,7 @@ class Entrances:
         client = FIRST_PORT + next(self._ports) % _CLIENT_PORTS
         sign = None
         if role is not None:
-            sign = self._signer(configuration, role, {}).sign_call
+            sign = self._signer(role, {}).sign_call
         return Endpoint(
             self.plane,
             self._questions.source(vpc, address, client),
@@ -140,18 +138,13 @@ class Entrances:
             self._deadlines,
         )
 
-    def _signer(
-        self,
-        configuration: Configuration,
-        role: str | Caller,
-        options: Mapping[str, Any],
-    ) -> SigV4Auth:
+    def _signer(self, role: str | Caller, options: Mapping[str, Any]) -> SigV4Auth:
         from pytest_lattice.clients.signing import SigV4Auth
 
         if "auth" in options:
             raise ConfigurationError("a client takes one of role and auth")
         return SigV4Auth(
-            caller_of(configuration, role),
+            caller_of(self._questions.configuration, role),
             clock=self._clock,
             full_name=self.plane.full_name,
             region_of=self._questions.region_of,
@@ -162,14 +155,6 @@ class Doors:
     """How the clients of a network are made; the network is one of these."""
 
     _entrances: Entrances
-
-    def _open_configuration(self) -> Configuration:
-        """Return what is declared.
-
-        Raises:
-            LatticeError: the network is closed.
-        """
-        raise NotImplementedError
 
     def client(
         self,
@@ -203,7 +188,6 @@ class Doors:
             ConfigurationError: an unknown service, VPC, caller or library.
         """
         chosen, settings = self._entrances.httpx_settings(
-            self._open_configuration(),
             service,
             vpc=vpc,
             address=address,
@@ -234,7 +218,6 @@ class Doors:
             ConfigurationError: an unknown service, VPC, caller or library.
         """
         chosen, settings = self._entrances.httpx_settings(
-            self._open_configuration(),
             service,
             vpc=vpc,
             address=address,
@@ -277,7 +260,6 @@ class Doors:
 
         return NetworkChannel(
             self._entrances.grpc_endpoint(
-                self._open_configuration(),
                 service,
                 port=port,
                 vpc=vpc,
@@ -312,7 +294,6 @@ class Doors:
         from pytest_lattice.clients.grpc_aio import NetworkAioChannel
 
         endpoint = self._entrances.grpc_endpoint(
-            self._open_configuration(),
             service,
             port=port,
             vpc=vpc,

@@ -293,7 +293,7 @@ class LatticeNetwork(Doors):
         Raises:
             ConfigurationError: an unknown short name, VPC or caller.
         """
-        return self._questions.decide(
+        request = self._questions.request(
             method,
             url,
             headers=headers,
@@ -302,6 +302,7 @@ class LatticeNetwork(Doors):
             http2=http2,
             role=role,
         )
+        return self._questions.decide(request)
 
     def authorize(self, method: str, url: str, **question: Any) -> Decision:  # noqa: ANN401  # as `decide`
         """Decide whether a request would be let in, without a draw or a rule.
@@ -317,7 +318,9 @@ class LatticeNetwork(Doors):
         Raises:
             ConfigurationError: an unknown short name, VPC or caller.
         """
-        return self._questions.authorize(method, url, **question)
+        return self._questions.authorize(
+            self._questions.request(method, url, **question)
+        )
 
     # ---- what happened ------------------------------------------------------
 
@@ -361,10 +364,6 @@ class LatticeNetwork(Doors):
         if self._plane.state is None:
             raise LatticeError("the network is closed")
         return self._plane.state
-
-    def _open_configuration(self) -> Configuration:
-        self._state_or_raise()
-        return self._configuration
 
     def _compile(self, configuration: Configuration) -> tuple[State, Admission]:
         state = compile_state(

@@ -80,26 +80,20 @@ class Questions:
             self._places[vpc, address] = place(self._state(), vpc, address)
         return Source(*self._places[vpc, address], port)
 
-    def decide(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        vpc: str | None = None,
-        address: str | None = None,
-        http2: bool = False,
-        role: str | Caller | None = None,
-    ) -> Decision:
-        """Decide what would happen; for the arguments see `LatticeNetwork.decide`."""
-        request = self._request(
-            method, url, headers, vpc=vpc, address=address, http2=http2, role=role
-        )
+    def decide(self, request: LatticeRequest) -> Decision:
+        """Decide what would happen to a request."""
         state, admission = self._parts()
         now, admit = self._clock.microseconds, admission.admit
         return decide(state, request, now=now, draw=self._draw, admit=admit)
 
-    def authorize(
+    def authorize(self, request: LatticeRequest) -> Decision:
+        """Decide whether a request would be let in."""
+        state, admission = self._parts()
+        return authorize(
+            state, request, now=self._clock.microseconds, admit=admission.admit
+        )
+
+    def request(
         self,
         method: str,
         url: str,
@@ -109,26 +103,12 @@ class Questions:
         address: str | None = None,
         http2: bool = False,
         role: str | Caller | None = None,
-    ) -> Decision:
-        """Decide who may; for the arguments see `LatticeNetwork.decide`."""
-        request = self._request(
-            method, url, headers, vpc=vpc, address=address, http2=http2, role=role
-        )
-        state, admission = self._parts()
-        now, admit = self._clock.microseconds, admission.admit
-        return authorize(state, request, now=now, admit=admit)
-
-    def _request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | Sequence[tuple[str, str]],
-        *,
-        vpc: str | None,
-        address: str | None,
-        http2: bool,
-        role: str | Caller | None,
     ) -> LatticeRequest:
+        """Write the request to ask about; see `LatticeNetwork.decide`.
+
+        Raises:
+            ConfigurationError: an unknown short name, VPC or caller.
+        """
         given = header_pairs(headers) if headers else ()
         caller = None if role is None else caller_of(self.configuration, role)
         # A signature is of one moment.

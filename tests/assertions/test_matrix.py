@@ -216,7 +216,7 @@ def test_declared_anonymous_is_refused_by_name(network: LatticeNetwork) -> None:
 
 def test_request_has_what_can_be_asked(network: LatticeNetwork) -> None:
     """Each argument of a question but the caller may stand in a request."""
-    known = set(inspect.signature(Questions.authorize).parameters) - {"self", "role"}
+    known = set(inspect.signature(Questions.request).parameters) - {"self", "role"}
     asked: dict[str, Any] = {
         **ORDERS,
         "name": "all",
