@@ -1,20 +1,24 @@
 """The virtual clock of a network: time passes only when a test says so.
 
-Signers outside the network read a clock of their own; only what they wrote is ever
-compared with real time.
+What is due while it passes (health checks, the end of a drain, log deliveries) happens
+in its order, each at its own time.  Signers outside the network read a clock of their
+own; only what they wrote is ever compared with real time.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
 from math import inf
+from threading import Lock
 from time import time_ns
 from typing import TYPE_CHECKING
 
 from pytest_lattice.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -22,6 +26,45 @@ _MICROSECOND = timedelta(microseconds=1)
 _END = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 #: When a network's time begins unless a test says otherwise.
 START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Timer:
+    """Something that happens when its time has come.
+
+    Args:
+        when: in microseconds since 1970.
+        action: called then.
+        aaction: awaited instead where time passes in `Clock.aadvance`.
+    """
+
+    __slots__ = ("_aaction", "_action", "cancelled", "when")
+
+    def __init__(
+        self,
+        when: int,
+        action: Callable[[], object],
+        aaction: Callable[[], Awaitable[object]] | None,
+    ) -> None:
+        """Wait."""
+        self.when = when
+        self._action = action
+        self._aaction = aaction
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        self.cancelled = True
+
+    def run(self) -> None:
+        """Let it happen."""
+        self._action()
+
+    async def arun(self) -> None:
+        """Let it happen without blocking the running event loop."""
+        if self._aaction is None:
+            self._action()
+        else:
+            await self._aaction()
 
 
 class Clock:
@@ -40,6 +83,9 @@ class Clock:
         #: Microseconds since 1970.
         self.microseconds = self._start = (_utc(start) - _EPOCH) // _MICROSECOND
         self._followers: list[Callable[[float], object]] = []
+        # With a number, so that what is due at one time happens in the order asked.
+        self._timers: list[tuple[int, int, Timer]] = []
+        self._numbers, self._lock = count(), Lock()
 
     @property
     def now(self) -> datetime:
@@ -47,7 +93,7 @@ class Clock:
         return _EPOCH + timedelta(microseconds=self.microseconds)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass.
+        """Let time pass; what is due on the way happens, each at its time.
 
         Args:
             seconds: how much; not negative.
@@ -56,6 +102,52 @@ class Clock:
             ConfigurationError: a negative number, none that ends, or one that leads
                 past the year 9999.
         """
+        end = self._end(seconds)
+        while (timer := self._due(end)) is not None:
+            self._move(timer.when)
+            timer.run()
+        self._move(end)
+
+    async def aadvance(self, seconds: float) -> None:
+        """Let time pass as `advance` does, without blocking the running event loop.
+
+        A test that runs on the same loop as its apps needs this one where apps are
+        called on the way, as health checks do.
+
+        Args:
+            seconds: how much; not negative.
+
+        Raises:
+            ConfigurationError: see `advance`.
+        """
+        end = self._end(seconds)
+        while (timer := self._due(end)) is not None:
+            self._move(timer.when)
+            await timer.arun()
+        self._move(end)
+
+    def at(
+        self,
+        when: int,
+        action: Callable[[], object],
+        aaction: Callable[[], Awaitable[object]] | None = None,
+    ) -> Timer:
+        """Let something happen when its time has come.
+
+        Args:
+            when: in microseconds since 1970; what is past happens at the next advance.
+            action: called then; it may advance the clock itself, and set timers.
+            aaction: awaited instead in `aadvance`.
+
+        Returns:
+            The timer, which can be cancelled.
+        """
+        timer = Timer(when, action, aaction)
+        with self._lock:
+            heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
+
+    def _end(self, seconds: float) -> int:
         if not 0 <= seconds < inf:
             raise ConfigurationError(f"the clock cannot advance by `{seconds}` seconds")
         # A float too large for a whole number of microseconds is infinite by now.
@@ -64,9 +156,27 @@ class Clock:
             raise ConfigurationError(
                 f"the clock cannot advance by `{seconds}` seconds, past the year 9999"
             )
-        self.microseconds += round(passed)
+        return self.microseconds + round(passed)
+
+    def _due(self, end: int) -> Timer | None:
+        """Take the next timer that is due by then."""
+        # Not held while it runs: an app in another thread may advance the clock.
+        with self._lock:
+            while self._timers and self._timers[0][0] <= end:
+                timer = heappop(self._timers)[2]
+                if not timer.cancelled:
+                    return timer
+        return None
+
+    def _move(self, when: int) -> None:
+        # What happened on the way may have moved the clock further.
+        with self._lock:
+            passed = when - self.microseconds
+            if passed <= 0:
+                return
+            self.microseconds = when
         for follower in self._followers:
-            follower(seconds)
+            follower(passed / 1_000_000)
 
     def follow(self, follower: Callable[[float], object]) -> None:
         """Move something else along, such as the fake time of a library.

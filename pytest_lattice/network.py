@@ -172,10 +172,28 @@ class LatticeNetwork(Doors):
         """
         with self._change:
             self._state_or_raise()
-            changed = self._configuration.with_changed(resources)
-            compiled = self._compile(changed)
-            self._configuration = changed
-            self._use(*compiled)
+            self._replace(self._configuration.with_changed(resources))
+
+    def remove(self, *resources: Resource) -> None:
+        """Take back what is declared, such as a VPC association or a service.
+
+        Requests in flight keep what they were decided on.
+
+        Args:
+            resources: declared ones.
+
+        Raises:
+            ConfigurationError: one that is not declared, or that another one needs;
+                nothing has been removed then.
+        """
+        with self._change:
+            self._state_or_raise()
+            self._replace(self._configuration.without(resources))
+
+    def _replace(self, configuration: Configuration) -> None:
+        compiled = self._compile(configuration)
+        self._configuration = configuration
+        self._use(*compiled)
 
     def role(self, name: str, **fields: Any) -> Role:  # noqa: ANN401  # as `Role`
         """Declare an IAM role that calls services.

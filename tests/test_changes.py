@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from pytest_lattice import (
@@ -13,7 +14,10 @@ from pytest_lattice import (
     Listener,
     Role,
     Service,
+    ServiceNetwork,
     TargetGroup,
+    Vpc,
+    VpcAssociation,
     assert_allowed,
     assert_denied,
     assert_routed,
@@ -90,4 +94,69 @@ def test_change_that_is_refused(
     before = network.configuration
 
     assert refused(network.change, resource) == said
+    assert network.configuration is before
+
+
+def test_removing_an_association_cuts_clients_off(network: LatticeNetwork) -> None:
+    """Without its association a VPC has no way in; with it again it has."""
+    link = VpcAssociation("shops", "apps")
+    network.add(
+        ServiceNetwork("shops", services=["shop"], vpcs=["others"]),
+        Vpc("apps"),
+        Vpc("others"),
+        link,
+        TargetGroup("web", targets="echo"),
+        Service("shop", listeners=[Listener("HTTP", default=Forward("web"))]),
+    )
+    client = network.client("shop", vpc="apps")
+    assert client.get("/").status_code == 200
+    network.remove(link)
+    with pytest.raises(httpx.ConnectTimeout):
+        client.get("/")
+    network.add(link)
+
+    assert client.get("/").status_code == 200
+
+
+def test_what_is_removed_can_have_been_changed(network: LatticeNetwork) -> None:
+    """A service is told by its name and owner, whatever was changed of it."""
+    first = Service("shop")
+    network.add(first)
+    network.change(replace(first, auth_policy=OPEN))
+    network.remove(first)
+
+    assert network.configuration.services == ()
+
+
+@pytest.mark.parametrize(
+    ("resource", "said"),
+    [
+        (
+            Service("shopp"),
+            ["unknown declared resource `shopp`", "did you mean `shop`?"],
+        ),
+        (
+            TargetGroup("web"),
+            ["unknown target group `web`", "no target group is declared"],
+        ),
+        (
+            VpcAssociation("shops", "apps"),
+            ["`VpcAssociation('shops', 'apps')` is not declared"],
+        ),
+        ("shop", ["`'shop'` is not a resource of a service network"]),
+    ],
+)
+def test_removal_that_is_refused(
+    network: LatticeNetwork,
+    resource: Any,  # noqa: ANN401  # no resource, among others
+    said: list[str],
+) -> None:
+    """What is not declared, or is needed by something else, is not removed."""
+    network.add(
+        TargetGroup("web"),
+        Service("shop", listeners=[Listener("HTTP", default=Forward("web"))]),
+    )
+    before = network.configuration
+
+    assert refused(network.remove, resource) == said
     assert network.configuration is before

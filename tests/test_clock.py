@@ -1,6 +1,8 @@
 """The virtual clock."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from math import inf, nan
 
 import pytest
@@ -118,3 +120,92 @@ def test_followers_move_along() -> None:
     clock.advance(1)
 
     assert seen == [(1.5, 1_500_000), (1, 2_500_000)]
+
+
+def test_what_is_due_happens_in_its_order_at_its_time() -> None:
+    """Timers run by their times, and those of one time as they were set."""
+    clock, seen = Clock(), []
+    start = clock.microseconds
+
+    def note(name: str) -> None:
+        seen.append((name, clock.microseconds - start))
+
+    for name, when in (("late", 30), ("first", 10), ("second", 10), ("never", 61)):
+        clock.at(start + when * 1_000_000, partial(note, name))
+    clock.advance(60)
+
+    assert seen == [
+        ("first", 10_000_000),
+        ("second", 10_000_000),
+        ("late", 30_000_000),
+    ]
+    assert clock.microseconds == start + 60_000_000
+
+
+def test_a_timer_sets_the_next_one() -> None:
+    """What happens on the way can ask for more, which is due in the same advance."""
+    clock, seen = Clock(), []
+
+    def again() -> None:
+        seen.append(clock.now)
+        clock.at(clock.microseconds + 20_000_000, again)
+
+    clock.at(clock.microseconds, again)
+    clock.advance(60)
+
+    assert seen == [START + timedelta(seconds=each) for each in (0, 20, 40, 60)]
+
+
+def test_a_cancelled_timer_does_not_happen() -> None:
+    """A timer that was cancelled is passed over."""
+    clock, seen = Clock(), list[str]()
+    timer = clock.at(clock.microseconds + 1, lambda: seen.append("cancelled"))
+    clock.at(clock.microseconds + 2, lambda: seen.append("kept"))
+    timer.cancel()
+    clock.advance(1)
+
+    assert seen == ["kept"]
+
+
+def test_an_advance_on_the_way_counts_once() -> None:
+    """A timer may advance the clock itself; the outer advance ends no earlier."""
+    clock, seen = Clock(), list[float]()
+    clock.follow(seen.append)
+    clock.at(clock.microseconds + 10_000_000, partial(clock.advance, 5))
+    clock.at(clock.microseconds + 50_000_000, partial(clock.advance, 30))
+    clock.advance(60)
+
+    assert clock.now == START + timedelta(seconds=80)
+    assert seen == [10, 5, 35, 30]
+
+
+def test_a_timer_that_raises_stops_the_clock_there() -> None:
+    """The error comes out of `advance`; what was due later is not lost."""
+    clock, seen = Clock(), list[str]()
+    clock.at(clock.microseconds + 1_000_000, partial(int, "no number"))
+    clock.at(clock.microseconds + 2_000_000, lambda: seen.append("later"))
+
+    with pytest.raises(ValueError, match="no number"):
+        clock.advance(10)
+    assert (clock.now, seen) == (START + timedelta(seconds=1), [])
+    clock.advance(10)
+    assert seen == ["later"]
+
+
+def test_timers_are_awaited_where_they_can_be() -> None:
+    """In `aadvance` what has an awaitable action is awaited, the rest is called."""
+    clock, seen = Clock(), []
+
+    async def awaited() -> None:
+        seen.append(("awaited", clock.now))
+
+    clock.at(clock.microseconds + 2, lambda: seen.append(("called", clock.now)))
+    clock.at(clock.microseconds + 1, partial(pytest.fail, "not called"), awaited)
+    asyncio.run(clock.aadvance(1))
+
+    microsecond = timedelta(microseconds=1)
+    assert seen == [
+        ("awaited", START + microsecond),
+        ("called", START + 2 * microsecond),
+    ]
+    assert clock.now == START + timedelta(seconds=1)

@@ -34,7 +34,7 @@ from pytest_lattice.model.sharing import shared_with
 from pytest_lattice.model.target_group import DEFAULT_VPC, TargetGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_lattice.model.caller import Caller
 
@@ -99,9 +99,7 @@ class Configuration:
         for resource in resources:
             name = _FIELD_OF.get(type(resource))
             if name is None:
-                raise ConfigurationError(
-                    f"`{resource!r}` is not a resource of a service network"
-                )
+                raise _no_resource(resource)
             grown.setdefault(name, list(getattr(self, name))).append(resource)
         changes: dict[str, Any] = {name: tuple(grown[name]) for name in grown}
         new = replace(self, **changes)
@@ -121,21 +119,46 @@ class Configuration:
             ConfigurationError: one that is not declared or cannot be changed, or what
                 AWS would refuse; this configuration is unchanged.
         """
-        changes: dict[str, list[Any]] = {}
         for resource in resources:
             if not isinstance(resource, Service | ServiceNetwork | Role | User):
                 raise advised(
                     f"`{resource!r}` cannot be changed",
                     "services, service networks, roles and users can be",
                 )
-            name = _FIELD_OF[type(resource)]
+        return self._with_each(resources, lambda resource: (resource,))
+
+    def without(self, resources: Iterable[Resource]) -> Configuration:
+        """Take resources away.
+
+        Args:
+            resources: declared ones; what has a name may have been changed since.
+
+        Returns:
+            A new configuration that holds together.
+
+        Raises:
+            ConfigurationError: one that is not declared, or that another one needs;
+                this configuration is unchanged.
+        """
+        return self._with_each(resources, lambda _: ())
+
+    def _with_each(
+        self,
+        resources: Iterable[Resource],
+        instead: Callable[[Resource], tuple[Resource, ...]],
+    ) -> Configuration:
+        """Put something in the place of declared resources."""
+        changes: dict[str, list[Any]] = {}
+        for resource in resources:
+            name = _FIELD_OF.get(type(resource))
+            if name is None:
+                raise _no_resource(resource)
             declared = changes.setdefault(name, list(getattr(self, name)))
-            ids = [each.id if name == "callers" else each.arn for each in declared]
-            own = resource.id if name == "callers" else resource.arn
-            if own not in ids:
-                known = (each.name for each in declared)
-                raise unknown("declared resource", resource.name, known)
-            declared[ids.index(own)] = resource
+            identities = [_identity(each) for each in declared]
+            if _identity(resource) not in identities:
+                raise _not_declared(resource, declared)
+            place = identities.index(_identity(resource))
+            declared[place : place + 1] = instead(resource)
         changed: dict[str, Any] = {name: tuple(changes[name]) for name in changes}
         new = replace(self, **changed)
         check(new)
@@ -295,6 +318,24 @@ class Configuration:
             self._found[key] = index
         found: Sequence[_Named] = self._found[key].get(name, ())
         return found
+
+
+def _identity(resource: Resource) -> object:
+    """Tell a resource from the others of its kind, whatever else is changed of it."""
+    if isinstance(resource, Role | User):
+        return resource.id  # sessions of one role differ by their ids only
+    return getattr(resource, "arn", resource)
+
+
+def _no_resource(thing: object) -> ConfigurationError:
+    return ConfigurationError(f"`{thing!r}` is not a resource of a service network")
+
+
+def _not_declared(resource: Resource, declared: Iterable[Any]) -> ConfigurationError:
+    name = getattr(resource, "name", None)
+    if name is None:
+        return ConfigurationError(f"`{resource!r}` is not declared")
+    return unknown("declared resource", name, (each.name for each in declared))
 
 
 # What stands in is the same in most tests of a run.
