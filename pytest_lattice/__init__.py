@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pytest_lattice.model.access_log import AccessLogEntry, AccessLogSubscription
     from pytest_lattice.model.action import FixedResponse, Forward, WeightedTargetGroup
     from pytest_lattice.model.auth_settings import AuthSettings
-    from pytest_lattice.model.caller import Certificate, Credentials, Role, User
+    from pytest_lattice.model.caller import Certificate, Role, User
+    from pytest_lattice.model.credentials import Credentials
     from pytest_lattice.model.message import LatticeRequest, LatticeResponse
     from pytest_lattice.model.outcome import (
         Admitted,
@@ -137,7 +138,8 @@ _MODULES = {
     "model.access_log": ("AccessLogEntry", "AccessLogSubscription"),
     "model.action": ("FixedResponse", "Forward", "WeightedTargetGroup"),
     "model.auth_settings": ("AuthSettings",),
-    "model.caller": ("Certificate", "Credentials", "Role", "User"),
+    "model.caller": ("Certificate", "Role", "User"),
+    "model.credentials": ("Credentials",),
     "model.message": ("LatticeRequest", "LatticeResponse"),
     "model.outcome": (
         "Admitted",

@@ -4,6 +4,7 @@ The tree:
 
     LatticeError
     ├── ConfigurationError        the declared network is wrong; no request was made
+    │   └── UnsupportedFeatureError   a document uses what is not modeled
     ├── TargetError               an app broke the protocol it is called by
     ├── BlockingCallError         a blocking call would wait for the loop it runs on
     └── LatticeAssertionError     a claim about the traffic is wrong (AssertionError)
@@ -29,6 +30,13 @@ class LatticeError(Exception):
 
 class ConfigurationError(LatticeError):
     """The declared network is wrong; raised before any request is made."""
+
+    #: Where the culprit was written, if a document is to blame; the message says it.
+    place: object = None
+
+
+class UnsupportedFeatureError(ConfigurationError):
+    """A document or a question uses what is not modeled; nothing is guessed."""
 
 
 class TargetError(LatticeError):

@@ -33,6 +33,7 @@ from pytest_lattice.model.outcome import (
     Unreachable,
     Unroutable,
 )
+from pytest_lattice.model.source import called, written
 from pytest_lattice.model.value import given
 
 if TYPE_CHECKING:
@@ -217,9 +218,11 @@ def find_target_group(decision: Decision, name: str) -> TargetGroup:
 
 
 def rule_label(state: RuleState) -> str:
-    """Name a rule, with its name if it was given one: ``rule 10 `admin` ``."""
-    named = f" `{state.rule.name}`" if state.rule and given(state.rule.name) else ""
-    return f"{state.label}{named}"
+    """Name a rule, with its name and place if it has them: ``rule 10 `admin` ``."""
+    if state.rule is None:
+        return state.label
+    named = f" `{state.rule.name}`" if given(state.rule.name) else ""
+    return f"{state.label}{named}{written(state.rule.source)}"
 
 
 def listener_label(decision: Decision) -> str:
@@ -227,7 +230,7 @@ def listener_label(decision: Decision) -> str:
     listener, service = decision.listener, decision.service
     if listener is None or service is None:
         return "no listener"
-    return f"listener `{listener.name}` of service `{service.name}`"
+    return f"{called('listener', listener)} of {called('service', service)}"
 
 
 def place_label(decision: Decision) -> str:

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 
     from pytest_lattice.auth.canonical import Moment
     from pytest_lattice.model.auth_settings import AuthSettings
-    from pytest_lattice.model.caller import Caller, Credentials
+    from pytest_lattice.model.caller import Caller
+    from pytest_lattice.model.credentials import Credentials
     from pytest_lattice.model.message import LatticeRequest
 
     Encoding = Literal["double", "single"]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pytest_lattice.auth.authenticate import Known
     from pytest_lattice.auth.mistakes import Mistake
     from pytest_lattice.model.auth_settings import AuthSettings
-    from pytest_lattice.model.caller import Credentials
+    from pytest_lattice.model.credentials import Credentials
     from pytest_lattice.model.message import LatticeRequest
 
 _HIDDEN = "<session token>"

@@ -29,7 +29,7 @@ from pytest_lattice.auth.canonical import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_lattice.model.caller import Credentials
+    from pytest_lattice.model.credentials import Credentials
     from pytest_lattice.model.message import Headers, LatticeRequest
 
 # AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests

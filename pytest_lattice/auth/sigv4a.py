@@ -18,7 +18,7 @@ from pytest_lattice.auth.sigv4 import ASYMMETRIC, prepared
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-    from pytest_lattice.model.caller import Credentials
+    from pytest_lattice.model.credentials import Credentials
     from pytest_lattice.model.message import Headers
 
 # NIST SP 800-186: the order of the group of P-256

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_lattice.auth import sigv4, sigv4a
 from pytest_lattice.errors import HIDE, advised
-from pytest_lattice.model.caller import Credentials, Role, User
+from pytest_lattice.model.caller import Role, User
+from pytest_lattice.model.credentials import Credentials
 from pytest_lattice.model.names import DEFAULT_REGION
 from pytest_lattice.model.value import check_text
 

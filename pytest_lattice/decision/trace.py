@@ -19,6 +19,7 @@ from pytest_lattice.model.outcome import (
     Unreachable,
     Unroutable,
 )
+from pytest_lattice.model.source import written
 from pytest_lattice.model.value import given
 from pytest_lattice.routing.forwarding import replaced
 from pytest_lattice.routing.match import describe_rule, mismatch
@@ -64,7 +65,9 @@ def _steps(decision: Decision, *, every_statement: bool) -> Iterator[Step]:
         yield Step("listener", passed=False, text=_reason(decision))
         return
     listener = way.listener.listener
-    called = f"`{listener.name}`, " if given(listener.name) else ""
+    called = f"`{listener.name}`" if given(listener.name) else ""
+    called = f"{called}{written(listener.source)}".strip()
+    called += ", " if called else ""
     yield Step(
         "listener",
         passed=True,
@@ -113,7 +116,8 @@ def _service_text(decision: Decision) -> str:
         service.dns_name: "its generated DNS name",
         (service.custom_domain_name or "").lower(): "its custom domain name",
     }
-    return f"`{service.name}` by {kinds.get(host_name(dialed), 'its name')}"
+    place = written(service.source)
+    return f"`{service.name}`{place} by {kinds.get(host_name(dialed), 'its name')}"
 
 
 def _rule_steps(decision: Decision) -> Iterator[Step]:
@@ -145,9 +149,13 @@ def _rule_steps(decision: Decision) -> Iterator[Step]:
 
 
 def _called(state: RuleState) -> str:
-    """Name a rule that has a name of its own."""
+    """Name a rule that has a name of its own, and where it was written."""
     rule = state.rule
-    return f"`{rule.name}`: " if rule and given(rule.name) else ""
+    if rule is None:
+        return ""
+    name = f"`{rule.name}`" if given(rule.name) else ""
+    text = f"{name}{written(rule.source)}".strip()
+    return f"{text}: " if text else ""
 
 
 def action_text(action: Action) -> str:
@@ -182,7 +190,8 @@ def _target_text(decision: Decision) -> str:
     if group is None or target is None:
         return ""
     where = "" if target.ip_port == "-" else f" at {target.ip_port}"
-    text = f"`{target.target.id}`{where} of `{group.group.name}`"
+    place = written(group.group.source)
+    text = f"`{target.target.id}`{where} of `{group.group.name}`{place}"
     serving = len(group.usable)
     if serving > 1:
         text += f", {group.usable.index(target) + 1} of {serving} in turn"

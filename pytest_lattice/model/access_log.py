@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from pytest_lattice.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pytest_lattice.model.source import SourceLocation
 
 __tracebackhide__ = HIDE
 
@@ -32,6 +34,7 @@ class AccessLogSubscription(Value):
         resource: name, id or ARN of a service or service network.
         destination: a file that gets one JSON object a line, or None to keep the
             entries in memory only.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: a destination that is no file path.
@@ -42,6 +45,7 @@ class AccessLogSubscription(Value):
     resource: str
     _: KW_ONLY
     destination: Path | None = None
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Hold the destination to a path."""

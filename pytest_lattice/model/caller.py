@@ -10,20 +10,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from datetime import UTC, datetime
-from functools import lru_cache
-from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 from unicodedata import category
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
+from pytest_lattice.model.credentials import Credentials, letters, secret
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, check_account
 from pytest_lattice.model.value import Value, check_text, listed, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Self
 
     from pytest_lattice.model.auth_policy import PolicyDocument
+    from pytest_lattice.model.source import SourceLocation
 
 __tracebackhide__ = HIDE
 
@@ -39,87 +38,8 @@ _MOST_TAGS, _LONGEST_KEY, _LONGEST_VALUE = 50, 128, 256
 _ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
 # How much of a text that is refused is shown.
 _SHOWN = 60
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 #: Where one names a managed policy in place of a document.
 MANAGED_PREFIX = "arn:aws:iam::aws:policy/"
-
-
-class Credentials:
-    """Access key, secret and session token, for any signer.
-
-    It has the attributes of botocore's credentials too, so botocore's signers take it
-    as it is.  Its text never shows the secret or the token.
-
-    Args:
-        access_key_id: ``ASIA…`` or ``AKIA…``.
-        secret_access_key: what signs.
-        session_token: what a temporary access key needs; None for a user's own.
-        expires: when the token ends, with a time zone; None for never.
-    """
-
-    __slots__ = (
-        "access_key_id",
-        "expires",
-        "secret_access_key",
-        "session_token",
-    )
-
-    def __init__(
-        self,
-        access_key_id: str,
-        secret_access_key: str,
-        session_token: str | None = None,
-        *,
-        expires: datetime | None = None,
-    ) -> None:
-        """Keep the parts."""
-        self.access_key_id = access_key_id
-        self.secret_access_key = secret_access_key
-        self.session_token = session_token
-        self.expires = expires
-
-    @property
-    def access_key(self) -> str:
-        """The access key id, as botocore calls it."""
-        return self.access_key_id
-
-    @property
-    def secret_key(self) -> str:
-        """The secret access key, as botocore calls it."""
-        return self.secret_access_key
-
-    @property
-    def token(self) -> str | None:
-        """The session token, as botocore calls it."""
-        return self.session_token
-
-    def get_frozen_credentials(self) -> Self:
-        """Return itself, as botocore asks its credentials to do."""
-        return self
-
-    def environ(self) -> dict[str, str]:
-        """Return the environment variables that AWS's tools and SDKs read."""
-        variables = {
-            "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-        }
-        if self.session_token is not None:
-            variables["AWS_SESSION_TOKEN"] = self.session_token
-        return variables
-
-    def _parts(self) -> tuple[object, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Credentials):
-            return NotImplemented
-        return self._parts() == other._parts()
-
-    def __hash__(self) -> int:
-        return hash(self._parts())
-
-    def __repr__(self) -> str:
-        return f"<Credentials {self.access_key_id}>"
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
@@ -173,6 +93,7 @@ class Role(Value):
         certificate: the certificate behind the session, for IAM Roles Anywhere.
         issued: when its token was issued, with a time zone.
         expires: when its token ends, with a time zone; None for never.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: a name, path, account, organization, tag, time or policy
@@ -199,6 +120,7 @@ class Role(Value):
     certificate: Certificate | None = None
     issued: datetime = _ISSUED
     expires: datetime | None = None
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check IAM's limits and take the documents as text."""
@@ -250,15 +172,15 @@ class Role(Value):
     @property
     def user_id(self) -> str:
         """The role's unique id and the session, which `aws:userid` gives."""
-        return f"AROA{_letters('id', self.arn, length=17)}:{self.session}"
+        return f"AROA{letters('id', self.arn, length=17)}:{self.session}"
 
     @property
     def credentials(self) -> Credentials:
         """The session's temporary credentials."""
         return Credentials(
-            f"ASIA{_letters('key', self.principal, length=16)}",
-            _secret(self.principal),
-            f"session-token/{_letters('token', self.principal, length=48)}=",
+            f"ASIA{letters('key', self.principal, length=16)}",
+            secret(self.principal),
+            f"session-token/{letters('token', self.principal, length=48)}=",
             expires=self.expires,
         )
 
@@ -277,6 +199,7 @@ class User(Value):
         org_id: the organization of that account.
         org_path: its place in there.
         path: the path in its ARN.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: what IAM would refuse.
@@ -294,6 +217,7 @@ class User(Value):
     org_id: str | None = None
     org_path: str | None = None
     path: str = "/"
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check IAM's limits and take the documents as text."""
@@ -317,13 +241,13 @@ class User(Value):
     @property
     def user_id(self) -> str:
         """The user's unique id, which `aws:userid` gives."""
-        return f"AIDA{_letters('id', self.arn, length=17)}"
+        return f"AIDA{letters('id', self.arn, length=17)}"
 
     @property
     def credentials(self) -> Credentials:
         """The user's access key; it has no token."""
-        key = _letters("key", self.arn, length=16)
-        return Credentials(f"AKIA{key}", _secret(self.arn))
+        key = letters("key", self.arn, length=16)
+        return Credentials(f"AKIA{key}", secret(self.arn))
 
 
 Caller: TypeAlias = Role | User
@@ -482,17 +406,3 @@ def _managed(document: object) -> str | None:
 def _slashed(path: str) -> str:
     inner = path.strip("/")
     return f"/{inner}/" if inner else "/"
-
-
-# Credentials are asked for with each request, and hashing takes longer than the rest.
-@lru_cache(maxsize=4096)
-def _letters(*parts: str, length: int) -> str:
-    """Derive capital letters and digits, as AWS's unique ids have them."""
-    data = sha256("\0".join(parts).encode()).digest()
-    data += sha256(data).digest()
-    return "".join(_ALPHABET[byte % 32] for byte in data[:length])
-
-
-@lru_cache(maxsize=1024)
-def _secret(principal: str) -> str:
-    return f"secret/{sha256(f'secret of {principal}'.encode()).hexdigest()[:33]}"

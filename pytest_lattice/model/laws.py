@@ -12,6 +12,7 @@ from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.action import Forward
 from pytest_lattice.model.caller import kind_of
 from pytest_lattice.model.sharing import refusal
+from pytest_lattice.model.source import called
 from pytest_lattice.model.value import first_twice
 
 if TYPE_CHECKING:
@@ -82,14 +83,14 @@ def _actions_reach_groups(configuration: Configuration) -> None:
     user: dict[str, Service] = {}
     for service in configuration.services:
         for listener in service.listeners:
-            where = f"listener `{listener.name}` of service `{service.name}`"
+            where = f"{called('listener', listener)} of service `{service.name}`"
             for group in _groups(configuration, service, listener, where):
                 _check_listener_group(listener, group, where)
                 # AWS: vpc-lattice/latest/ug/create-target-group: one service
                 first = user.setdefault(group.arn, service)
                 if first is not service:
                     raise ConfigurationError(
-                        f"target group `{group.name}` is used by services "
+                        f"{called('target group', group)} is used by services "
                         f"`{first.name}` and `{service.name}`; AWS allows one"
                     )
 
@@ -118,7 +119,7 @@ def _groups(
 
 
 def _check_listener_group(listener: Listener, group: TargetGroup, where: str) -> None:
-    where = f"{where} cannot forward to target group `{group.name}`"
+    where = f"{where} cannot forward to {called('target group', group)}"
     # AWS: vpc-lattice/latest/ug/tls-listeners
     if (listener.protocol == "TLS_PASSTHROUGH") != (group.protocol == "TCP"):
         raise ConfigurationError(
@@ -140,7 +141,9 @@ def _groups_live_in_vpcs(configuration: Configuration) -> None:
 def _services_are_associated_lawfully(configuration: Configuration) -> None:
     seen: set[tuple[str, str]] = set()
     for network, service, account in configuration.service_pairs():
-        where = f"service `{service.name}` with service network `{network.name}`"
+        where = (
+            f"{called('service', service)} with {called('service network', network)}"
+        )
         if (network.arn, service.arn) in seen:
             # AWS: vpc-lattice/latest/ug/service-network-associations
             raise ConfigurationError(f"cannot associate {where} twice")
@@ -182,7 +185,7 @@ def _check_association(
 def _vpcs_are_associated_lawfully(configuration: Configuration) -> None:
     network_of: dict[str, ServiceNetwork] = {}
     for network, vpc in configuration.vpc_pairs():
-        where = f"VPC `{vpc.name}` with service network `{network.name}`"
+        where = f"{called('VPC', vpc)} with {called('service network', network)}"
         # AWS: vpc-lattice/latest/ug/quotas: one association per VPC
         if (first := network_of.get(vpc.id)) is not None:
             already = "twice"

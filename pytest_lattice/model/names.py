@@ -135,10 +135,9 @@ def given_id(prefix: str, value: str, resource: _Owned, where: str) -> str:
     Raises:
         ConfigurationError: it is not the prefix and 17 characters.
     """
-    if not given(value):
-        return DerivedText(
-            identifier(prefix, resource.account, resource.region, resource.name)
-        )
+    derived = identifier(prefix, resource.account, resource.region, resource.name)
+    if not given(value) or value == derived:
+        return DerivedText(derived)
     # AWS: vpc-lattice/latest/APIReference: the `id` shapes
     if not re.fullmatch(rf"{prefix}-[0-9a-z]{{17}}", str(value)):
         raise ConfigurationError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.action import Action, FixedResponse, check_action
@@ -37,6 +37,9 @@ from pytest_lattice.model.value import (
     listed,
     read_only,
 )
+
+if TYPE_CHECKING:
+    from pytest_lattice.model.source import SourceLocation
 
 __tracebackhide__ = HIDE
 
@@ -123,6 +126,7 @@ class Rule(Value):
         action: what to do; a `Forward` or a `FixedResponse`.
         name: unique in the listener; ``priority-<n>`` unless given.
         tags: tags.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: a limit of AWS, or no condition at all.
@@ -141,6 +145,7 @@ class Rule(Value):
     headers: Mapping[str, str] | Sequence[HeaderMatch] = ()
     name: str = ""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Normalize the short spellings and check AWS's limits."""
@@ -210,6 +215,7 @@ class Listener(Value):
         rules: tried by priority; their order here does not matter.
         name: unique in the service; ``<protocol>-<port>`` unless given.
         tags: tags.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: a limit of AWS, or two rules with one priority or name.
@@ -224,6 +230,7 @@ class Listener(Value):
     rules: Sequence[Rule] = ()
     name: str = ""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Fill in port and name, sort the rules and check AWS's limits."""
@@ -290,6 +297,7 @@ class Service(Value):
         tags: tags.
         id: ``svc-`` and 17 characters, as policies written for a deployed one
             have it; derived from account, Region and name unless given.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: a limit of AWS, or two listeners with one port or name.
@@ -309,6 +317,7 @@ class Service(Value):
     region: str = DEFAULT_REGION
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     id: str = ""
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check AWS's limits."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_lattice.model.auth_policy import AuthType, PolicyDocument
+    from pytest_lattice.model.source import SourceLocation
 
 __tracebackhide__ = HIDE
 
@@ -62,6 +63,7 @@ class Vpc(Value):
         account: the 12-digit owner.
         region: the Region.
         tags: tags.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: a range that is none.
@@ -74,6 +76,7 @@ class Vpc(Value):
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -126,6 +129,7 @@ class ServiceNetwork(Value):
         tags: tags.
         id: ``sn-`` and 17 characters, as policies written for a deployed one
             have it; derived from account, Region and name unless given.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: a name that AWS would refuse.
@@ -143,6 +147,7 @@ class ServiceNetwork(Value):
     region: str = DEFAULT_REGION
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     id: str = ""
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check AWS's limits."""
@@ -175,6 +180,7 @@ class ServiceAssociation(Value):
         service_network: name, id or ARN.
         service: name, id or ARN.
         account: who creates it; must own one side and see the other.
+        source: where it was written, which loaders fill in.
 
     AWS: vpc-lattice/latest/ug/service-network-associations
     """
@@ -183,6 +189,7 @@ class ServiceAssociation(Value):
     service: str
     _: KW_ONLY
     account: str = DEFAULT_ACCOUNT
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check the account."""
@@ -196,12 +203,15 @@ class VpcAssociation(Value):
     Args:
         service_network: name, id or ARN.
         vpc: name or id; a VPC is associated with at most one service network.
+        source: where it was written, which loaders fill in.
 
     AWS: vpc-lattice/latest/ug/service-network-associations
     """
 
     service_network: str
     vpc: str
+    _: KW_ONLY
+    source: SourceLocation | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -215,6 +225,7 @@ class ResourceShare(Value):
         principals: who may use them: account ids, organization ids (``o-…``) or
             organizational unit ids (``ou-…``), or ARNs that end in one.
         account: the 12-digit owner.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: a principal that RAM does not take for Lattice.
@@ -227,6 +238,7 @@ class ResourceShare(Value):
     resources: Sequence[str]
     principals: Sequence[str]
     account: str = DEFAULT_ACCOUNT
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check the account and the principals."""
@@ -261,6 +273,7 @@ class Organization(Value):
         id: such as ``o-exampleorgid``.
         accounts: its 12-digit member accounts.
         units: the member accounts of organizational units, by ``ou-…`` id.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: an id that is none.
@@ -270,6 +283,7 @@ class Organization(Value):
     _: KW_ONLY
     accounts: Sequence[str] = ()
     units: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check the ids; accounts of a unit are members."""

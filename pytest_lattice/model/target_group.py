@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from ipaddress import ip_address
-from typing import Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.names import (
@@ -19,7 +19,7 @@ from pytest_lattice.model.names import (
     check_name,
     check_owner,
     digest,
-    identifier,
+    given_id,
     lattice_arn,
 )
 from pytest_lattice.model.path import check_path
@@ -32,6 +32,9 @@ from pytest_lattice.model.value import (
     is_whole,
     read_only,
 )
+
+if TYPE_CHECKING:
+    from pytest_lattice.model.source import SourceLocation
 
 __tracebackhide__ = HIDE
 
@@ -169,6 +172,7 @@ class Target(Value):
         port: overrides the group's port.
         app: what answers in the test: a WSGI or ASGI app, a Lambda handler, a
             URL of a running server, ``"echo"``, or None for not bound.
+        source: where it was written, which loaders fill in.
 
     AWS: vpc-lattice/latest/ug/register-targets
     """
@@ -177,6 +181,7 @@ class Target(Value):
     _: KW_ONLY
     port: int | None = None
     app: object = field(default=None, hash=False)
+    source: SourceLocation | None = field(default=None, compare=False)
 
     # A derived id is shown too, because it tells targets of a group apart.
     _SHOWN = frozenset({"id"})
@@ -214,6 +219,9 @@ class TargetGroup(Value):
         account: the 12-digit owner.
         region: the Region.
         tags: tags.
+        id: ``tg-`` and 17 characters, as a deployed one has it; derived from account,
+            Region and name unless given.
+        source: where it was written, which loaders fill in.
 
     Raises:
         ConfigurationError: a limit or a combination that AWS does not accept.
@@ -235,12 +243,15 @@ class TargetGroup(Value):
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    id: str = ""
+    source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Fill in AWS's defaults and check its limits."""
         check_name("target group", self.name)
         check_owner(self.account, self.region)
-        self._set(tags=read_only(self.tags))
+        group_id = given_id("tg", self.id, self, self._where)
+        self._set(tags=read_only(self.tags), id=group_id)
         if self.type not in _TYPES:
             raise ConfigurationError(
                 f"{self._where}: type `{self.type}` is none of {', '.join(_TYPES)}"
@@ -419,11 +430,6 @@ class TargetGroup(Value):
                 raise ConfigurationError(
                     f"{self._where}: `{target.id}` is a public IP address"
                 )
-
-    @property
-    def id(self) -> str:
-        """The id, ``tg-`` and 17 hexadecimal digits."""
-        return identifier("tg", self.account, self.region, self.name)
 
     @property
     def arn(self) -> str:

@@ -112,7 +112,7 @@ class Value:
         for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
             value = getattr(self, field.name)
             derived = isinstance(value, DerivedText | DerivedNumber)
-            if derived and field.name not in self._SHOWN:
+            if field.name == "source" or (derived and field.name not in self._SHOWN):
                 continue
             if _is_default(field, value):
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import awscrt.auth  # type: ignore[import-untyped]  # it has no types
 import awscrt.http  # type: ignore[import-untyped]  # it has no types
@@ -16,8 +16,11 @@ from botocore.config import Config  # type: ignore[import-untyped]  # it has no 
 from pytest_lattice.auth.authenticate import Authenticated, Known, authenticate
 from pytest_lattice.auth.sigv4 import SERVICE, Failure, sign
 from pytest_lattice.model.auth_settings import AuthSettings
-from pytest_lattice.model.caller import Credentials, Role, User
+from pytest_lattice.model.caller import Role, User
 from pytest_lattice.model.message import Headers, LatticeRequest, Source
+
+if TYPE_CHECKING:
+    from pytest_lattice.model.credentials import Credentials
 
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = int(TIME.timestamp()) * 1_000_000

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pytest_lattice.auth.authenticate import Authenticated, Known, authenticate
 from pytest_lattice.auth.sigv4 import Failure
 from pytest_lattice.model.auth_settings import AuthSettings
-from pytest_lattice.model.caller import Credentials, Role
+from pytest_lattice.model.caller import Role
+from pytest_lattice.model.credentials import Credentials
 from tests.auth.signed import (
     HOST,
     KNOWN,

@@ -15,7 +15,8 @@ from pytest_lattice.auth.laboratory import Diagnosis, diagnose, written
 from pytest_lattice.auth.mistakes import EMPTY, View
 from pytest_lattice.auth.sigv4 import Failure
 from pytest_lattice.model.auth_settings import AuthSettings
-from pytest_lattice.model.caller import Credentials, Role
+from pytest_lattice.model.caller import Role
+from pytest_lattice.model.credentials import Credentials
 from tests.auth.signed import (
     HOST,
     KNOWN,

@@ -33,7 +33,7 @@ from tests.auth.signed import (
 )
 
 if TYPE_CHECKING:
-    from pytest_lattice.model.caller import Credentials
+    from pytest_lattice.model.credentials import Credentials
     from pytest_lattice.model.message import Headers
 
 HEAD = "Credential=AKIAX/20260101/us-west-2/vpc-lattice-svcs/aws4_request"

@@ -1,0 +1,1 @@
+"""Where configuration comes from: documents that describe a network, as values."""
