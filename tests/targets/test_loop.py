@@ -582,6 +582,15 @@ def test_cancelled_caller_elsewhere_cancels_the_work(apps: AppLoop) -> None:
     assert deed.outcome == "cancelled"
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT interrupt, also where a shell started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_inside_the_work(apps: AppLoop) -> None:
     """Control-C in an app comes out of the call, and the next call works."""
 
@@ -593,6 +602,7 @@ def test_interrupt_inside_the_work(apps: AppLoop) -> None:
     assert apps.run(call_who) == "nobody"
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_beside_the_work(apps: AppLoop) -> None:
     """Control-C while the loop waits ends the work, and the next call works."""
     deed = Deed()
@@ -608,6 +618,7 @@ def test_interrupt_beside_the_work(apps: AppLoop) -> None:
     assert deed.outcome == "cancelled"
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="only where it exists")
 def test_interrupt_while_waiting_for_the_driver(apps: AppLoop) -> None:
     """Control-C in a thread that waits ends its own work and no other's."""
