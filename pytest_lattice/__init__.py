@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_lattice.errors import (
         BlockingCallError,
         ConfigurationError,
+        DeliveryError,
         LatticeAssertionError,
         LatticeError,
         LatticeWarning,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_lattice.model.auth_settings import AuthSettings
     from pytest_lattice.model.caller import Certificate, Role, User
     from pytest_lattice.model.credentials import Credentials
+    from pytest_lattice.model.log_destination import LogDestination
     from pytest_lattice.model.message import LatticeRequest, LatticeResponse
     from pytest_lattice.model.outcome import (
         Admitted,
@@ -71,6 +73,7 @@ __all__ = [
     "ConfigurationError",
     "Credentials",
     "Decision",
+    "DeliveryError",
     "Denied",
     "Exchange",
     "FixedResponse",
@@ -87,6 +90,7 @@ __all__ = [
     "LatticeResponse",
     "LatticeWarning",
     "Listener",
+    "LogDestination",
     "Organization",
     "ResourceShare",
     "Role",
@@ -129,6 +133,7 @@ _MODULES = {
     "errors": (
         "BlockingCallError",
         "ConfigurationError",
+        "DeliveryError",
         "LatticeAssertionError",
         "LatticeError",
         "LatticeWarning",
@@ -140,6 +145,7 @@ _MODULES = {
     "model.auth_settings": ("AuthSettings",),
     "model.caller": ("Certificate", "Role", "User"),
     "model.credentials": ("Credentials",),
+    "model.log_destination": ("LogDestination",),
     "model.message": ("LatticeRequest", "LatticeResponse"),
     "model.outcome": (
         "Admitted",

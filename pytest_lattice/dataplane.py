@@ -419,6 +419,10 @@ class _Body:
         finally:
             self._finish("ClientConnectionClosed")
 
+    def __del__(self) -> None:
+        # A client that dropped its response without closing it has left.
+        self._finish("ClientConnectionClosed")
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 

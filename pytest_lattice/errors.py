@@ -6,6 +6,7 @@ The tree:
     ├── ConfigurationError        the declared network is wrong; no request was made
     │   └── UnsupportedFeatureError   a document uses what is not modeled
     ├── TargetError               an app broke the protocol it is called by
+    ├── DeliveryError             an access log could not be delivered
     ├── BlockingCallError         a blocking call would wait for the loop it runs on
     └── LatticeAssertionError     a claim about the traffic is wrong (AssertionError)
 
@@ -41,6 +42,10 @@ class UnsupportedFeatureError(ConfigurationError):
 
 class TargetError(LatticeError):
     """An app behind a target broke the protocol by which it is called."""
+
+
+class DeliveryError(LatticeError):
+    """An access-log destination did not take its entries; they wait on."""
 
 
 class BlockingCallError(LatticeError):

@@ -25,7 +25,7 @@ from pytest_lattice.errors import (
     advised,
     unknown,
 )
-from pytest_lattice.logs.deliveries import Deliveries, delivered
+from pytest_lattice.logs.deliveries import Deliverer, Deliveries, delivered
 from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.model.configuration import Changeable, Configuration, Resource
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, request_id_prefix
@@ -54,7 +54,7 @@ _STATUSES: tuple[str, ...] = get_args(TargetStatus)
 HISTORY = 50_000
 
 
-class LatticeNetwork(Doors):
+class LatticeNetwork(Doors, Deliverer):
     """A service network that lives in the test process.
 
     Under pytest it comes from the fixture `lattice_network`; elsewhere construct it
@@ -102,7 +102,7 @@ class LatticeNetwork(Doors):
         # One change at a time; reentrant, since hooks may make one.
         self._change, self._configuration = RLock(), Configuration()
         self._statuses: dict[TargetKey, TargetStatus] = {}
-        self._deliveries = Deliveries()
+        self._deliveries = Deliveries(self.clock, history)
         self._auth_settings, self._warned = auth_settings, set[str]()
         self._questions = Questions(self.clock, DRAWS[draw](seed))
         self._hook = hook if hook is not None else _own_hooks(plugins)
@@ -409,7 +409,7 @@ class LatticeNetwork(Doors):
 
     def _record(self, exchange: Exchange) -> None:
         # A stream may end after the network was closed, and its files with it.
-        if exchange.decision.state.to_files and self._plane.state is not None:
+        if exchange.decision.state.delivers and self._plane.state is not None:
             self._deliveries.write(exchange)
         hook = self._hook
         if hook is not None and hook.pytest_lattice_exchange.get_hookimpls():
@@ -418,7 +418,11 @@ class LatticeNetwork(Doors):
     # ---- end ----------------------------------------------------------------
 
     def close(self) -> None:
-        """Shut apps down and close files; the network answers no more."""
+        """Shut apps down, deliver logs and close files; it answers no more.
+
+        Raises:
+            DeliveryError: a destination did not take its access-log entries.
+        """
         self._plane.use(None)
         self._questions.close()
         # Each is closed even if one before raises; the apps go first.

@@ -112,6 +112,20 @@ def _check(marker: pytest.Mark) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Deliver access logs while all fixtures stand, whichever was made first.
+
+    After them the mock of AWS may be gone, with the buckets that are delivered to.
+    """
+    network = item.stash.get(_NETWORK, None)
+    try:
+        if network is not None:
+            network.deliver_rest()
+    finally:
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:

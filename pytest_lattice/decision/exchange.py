@@ -75,10 +75,13 @@ class Exchange(NamedTuple):
         that found no listener to talk to never began.
         AWS: vpc-lattice/latest/ug/monitoring-access-logs
         """
+        return _entry(self) if self.is_logged else None
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether there is an access-log entry, without making it."""
         unreachable = isinstance(self.decision.outcome, Unreachable)
-        if unreachable or self.decision.way.service is None:
-            return None
-        return _entry(self)
+        return not unreachable and self.decision.way.service is not None
 
     def explain(self, decided: str | None = None) -> str:
         """Write the decision and what came of it as text.

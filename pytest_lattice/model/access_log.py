@@ -12,7 +12,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_lattice.errors import HIDE, ConfigurationError, unknown
+from pytest_lattice.errors import HIDE, unknown
+from pytest_lattice.model.log_destination import log_destination
 from pytest_lattice.model.value import Value
 
 if TYPE_CHECKING:
@@ -32,28 +33,27 @@ class AccessLogSubscription(Value):
 
     Args:
         resource: name, id or ARN of a service or service network.
-        destination: a file that gets one JSON object a line, or None to keep the
-            entries in memory only.
+        destination: a file that gets one JSON object a line; the ARN of a CloudWatch
+            log group, an S3 bucket (with a prefix, if you like) or a Firehose stream;
+            or None to keep the entries in memory only.
         source: where it was written, which loaders fill in.
 
     Raises:
-        ConfigurationError: a destination that is no file path.
+        ConfigurationError: a destination that is none of these.
 
     AWS: vpc-lattice/latest/ug/monitoring-access-logs
     """
 
     resource: str
     _: KW_ONLY
-    destination: Path | None = None
+    destination: Path | str | None = None
     source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Hold the destination to a path."""
+        """Hold the destination to a path or an ARN."""
         if self.destination is not None and not isinstance(self.destination, Path):
-            raise ConfigurationError(
-                f"access log destination `{self.destination}` of `{self.resource}` "
-                "is not a pathlib path"
-            )
+            found = log_destination(str(self.destination), self.resource)
+            self._set(destination=found.arn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

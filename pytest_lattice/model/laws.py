@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.action import Forward
 from pytest_lattice.model.caller import kind_of
+from pytest_lattice.model.log_destination import destination_type
 from pytest_lattice.model.sharing import refusal
 from pytest_lattice.model.source import called
 from pytest_lattice.model.value import first_twice
@@ -247,15 +248,15 @@ def _shares_share_what_is_owned(configuration: Configuration) -> None:
 
 
 def _subscriptions_have_a_resource(configuration: Configuration) -> None:
-    seen: set[tuple[str, bool]] = set()
+    seen: set[tuple[str, str]] = set()
     for each in configuration.access_log_subscriptions:
-        in_memory = each.destination is None
-        key = (configuration.logged_resource(each.resource).arn, in_memory)
+        kind = destination_type(each.destination)
+        key = (configuration.logged_resource(each.resource).arn, kind)
         # AWS: vpc-lattice/latest/ug/monitoring-access-logs: one per destination type
         if key in seen:
-            kind = "in memory" if in_memory else "to a file"
-            raise ConfigurationError(
-                f"`{each.resource}` has two access log subscriptions {kind}"
+            raise advised(
+                f"`{each.resource}` has two access log subscriptions {kind}",
+                "one of each type: VPC Lattice answers a second ConflictException",
             )
         seen.add(key)
 

@@ -21,8 +21,8 @@ from pytest_lattice.routing.table import RuleTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
+    from pytest_lattice.model.access_log import AccessLogSubscription
     from pytest_lattice.model.action import Action
     from pytest_lattice.model.configuration import Configuration
     from pytest_lattice.model.service import Listener, Rule, Service
@@ -116,10 +116,10 @@ class State:
     networks: Mapping[str, tuple[Vpc, NetworkState]]
     #: All of them, also those that no VPC is associated with.
     service_networks: tuple[NetworkState, ...]
-    #: Log files by the ARN of each resource whose access log is on.
-    logged: Mapping[str, tuple[Path, ...]]
-    #: Whether any access log goes to a file.
-    to_files: bool
+    #: What has a destination, by the ARN of each resource whose access log is on.
+    logged: Mapping[str, tuple[AccessLogSubscription, ...]]
+    #: Whether any access log has a destination.
+    delivers: bool
     #: Remembers, by VPC, name, port and scheme, the ways that were taken.
     ways: dict[tuple[str, str, int, str], Way] = field(default_factory=dict)
 
@@ -179,12 +179,13 @@ def _names(
     return names
 
 
-def _logged(configuration: Configuration) -> dict[str, tuple[Path, ...]]:
-    logged: dict[str, tuple[Path, ...]] = {}
+def _logged(
+    configuration: Configuration,
+) -> dict[str, tuple[AccessLogSubscription, ...]]:
+    logged: dict[str, tuple[AccessLogSubscription, ...]] = {}
     for each in configuration.access_log_subscriptions:
         arn = configuration.logged_resource(each.resource).arn
-        paths = () if each.destination is None else (each.destination,)
-        logged[arn] = logged.get(arn, ()) + paths
+        logged[arn] = logged.get(arn, ()) + ((each,) if each.destination else ())
     return logged
 
 

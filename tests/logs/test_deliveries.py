@@ -43,7 +43,7 @@ def test_file_gets_a_line_for_each_exchange(resource: str, tmp_path: Path) -> No
     with shop(READ_ONLY) as network:
         network.add(AccessLogSubscription(resource, destination=file))
         network.client("orders").get("/")
-        deliveries = Deliveries()
+        deliveries = Deliveries(network.clock, 10)
         deliveries.write(network.exchanges[0])
         with ExitStack() as stack:
             deliveries.close(stack)

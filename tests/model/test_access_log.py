@@ -219,18 +219,20 @@ def test_entries_are_frozen_and_hashable() -> None:
         ENTRY.duration = 5  # type: ignore[misc]  # what is refused
 
 
-def test_subscription_to_a_file_or_to_memory() -> None:
-    """A destination is a path, or none to keep the entries in memory only."""
-    path = Path("access.log")
-
-    assert AccessLogSubscription("shop", destination=path).destination == path
+def test_subscription_to_aws_to_a_file_or_to_memory() -> None:
+    """A destination is an ARN, a path, or none to keep the entries in memory only."""
+    for destination in ("arn:aws:s3:::shop-logs", Path("access.log")):
+        subscription = AccessLogSubscription("shop", destination=destination)
+        assert subscription.destination == destination
     assert repr(AccessLogSubscription("shop")) == "AccessLogSubscription('shop')"
 
 
-def test_subscription_needs_a_path() -> None:
-    """Text is no destination: AWS's ARNs are text too, and none is a file."""
-    destination = "arn:aws:logs:us-west-2:1:log-group:lattice"
+@pytest.mark.parametrize("destination", ["access.log", 5])
+def test_subscription_needs_a_path_or_an_arn(destination: object) -> None:
+    """Text that is no ARN may have been meant as a file, but is no path."""
+    where = f"access log destination `{destination}` of `shop`"
 
     assert refused(AccessLogSubscription, "shop", destination=destination) == [
-        f"access log destination `{destination}` of `shop` is not a pathlib path"
+        f"{where} is neither a pathlib path nor an ARN",
+        "one is like arn:aws:s3:::BUCKET/PREFIX",
     ]

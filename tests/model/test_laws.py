@@ -97,6 +97,10 @@ NOT_SHARED = (
     f"service `shop` of account {OTHER} is not shared with account {ONE}"
 )
 
+ONE_OF_EACH = "one of each type: VPC Lattice answers a second ConflictException"
+LOG_GROUP = f"arn:aws:logs:us-west-2:{ONE}:log-group:lattice"
+STREAM = f"arn:aws:firehose:us-west-2:{ONE}:deliverystream/lattice"
+
 BREACHES: dict[str, tuple[list[Resource], list[str]]] = {
     # ----- names are unique
     "service-twice": (
@@ -427,11 +431,35 @@ BREACHES: dict[str, tuple[list[Resource], list[str]]] = {
             AccessLogSubscription("shop", destination=Path("a.log")),
             AccessLogSubscription("shop", destination=Path("b.log")),
         ],
-        ["`shop` has two access log subscriptions to a file"],
+        ["`shop` has two access log subscriptions to a file", ONE_OF_EACH],
     ),
     "twice-in-memory": (
         [shop(), AccessLogSubscription("shop"), AccessLogSubscription(shop().arn)],
-        [f"`{shop().arn}` has two access log subscriptions in memory"],
+        [f"`{shop().arn}` has two access log subscriptions in memory", ONE_OF_EACH],
+    ),
+    "two-buckets": (
+        [
+            shop(),
+            AccessLogSubscription("shop", destination="arn:aws:s3:::one-bucket"),
+            AccessLogSubscription(shop().id, destination="arn:aws:s3:::other/logs"),
+        ],
+        [f"`{shop().id}` has two access log subscriptions to S3", ONE_OF_EACH],
+    ),
+    "a-log-group-twice": (
+        [
+            shop(),
+            AccessLogSubscription("shop", destination=LOG_GROUP),
+            AccessLogSubscription("shop", destination=f"{LOG_GROUP}:*"),
+        ],
+        ["`shop` has two access log subscriptions to CloudWatch Logs", ONE_OF_EACH],
+    ),
+    "two-streams": (
+        [
+            shop(),
+            AccessLogSubscription("shop", destination=f"{STREAM}-1"),
+            AccessLogSubscription("shop", destination=f"{STREAM}-2"),
+        ],
+        ["`shop` has two access log subscriptions to Firehose", ONE_OF_EACH],
     ),
 }
 
@@ -524,8 +552,11 @@ FINE: dict[str, list[Resource]] = {
         shop(),
         Service("cart", account=OTHER, region="eu-west-1"),
     ],
-    "a-file-and-memory": [
+    "one-log-to-each-type": [
         shop(),
+        AccessLogSubscription("shop", destination=LOG_GROUP),
+        AccessLogSubscription("shop", destination="arn:aws:s3:::one-bucket"),
+        AccessLogSubscription("shop", destination=STREAM),
         AccessLogSubscription("shop", destination=Path("a.log")),
         AccessLogSubscription("shop"),
     ],

@@ -170,18 +170,23 @@ def test_without_a_network_the_default_vpc_has_one() -> None:
 
 
 def test_logs_are_collected() -> None:
-    """Each resource whose log is on has its files; memory alone is no file."""
+    """Each resource whose log is on has its destinations; memory alone is none."""
     shop, cart = Service("shop"), Service("cart")
+    file = AccessLogSubscription("shop", destination=Path("a.log"))
+    bucket = AccessLogSubscription(shop.id, destination="arn:aws:s3:::shop-logs")
     state = compiled(
         shop,
         cart,
         Service("admin"),
         AccessLogSubscription("shop"),
-        AccessLogSubscription("shop", destination=Path("a.log")),
+        file,
+        bucket,
         AccessLogSubscription("cart"),
     )
 
-    assert state.logged == {shop.arn: (Path("a.log"),), cart.arn: ()}
+    assert state.logged == {shop.arn: (file, bucket), cart.arn: ()}
+    assert state.delivers
+    assert not compiled(cart, AccessLogSubscription("cart")).delivers
 
 
 # ---------------------------------------------------------------- targets and addresses
