@@ -125,6 +125,14 @@ def no_client(destination: LogDestination) -> NoReturn:
     raise error
 
 
+def reason_of(error: Exception) -> str:
+    """Word why a client failed, as AWS told it if it did."""
+    answer = getattr(error, "response", {}).get("Error")
+    if answer:
+        return f"{answer['Code']}: {answer['Message']}".rstrip(".")
+    return f"{type(error).__name__}: {error}"
+
+
 # ---- when -------------------------------------------------------------------
 
 
@@ -260,7 +268,7 @@ def _put_records(
             if len(left) == len(batch):
                 raise
             # A part of the batch is there already, and must not be sent again.
-            return Refused(tuple(left), f"{type(error).__name__}: {error}")
+            return Refused(tuple(left), reason_of(error))
         # AWS: firehose/latest/APIReference/API_PutRecordBatch: in the order of the
         # request; what failed has an error code, and is sent again
         if not answer["FailedPutCount"]:

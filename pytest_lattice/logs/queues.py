@@ -12,7 +12,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from pytest_lattice.errors import HIDE, DeliveryError, LatticeWarning
-from pytest_lattice.logs.aws import SINKS, Line, Place
+from pytest_lattice.logs.aws import SINKS, Line, Place, reason_of
 from pytest_lattice.model.log_destination import log_destination
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ class Queue:
             except DeliveryError as error:
                 raise self._failure(str(error), error) from None
             except Exception as error:  # whatever a client raises
-                raise self._failure(_said(error), error) from error
+                # An answer of AWS is told in full; the way to it is botocore's.
+                cause = None if hasattr(error, "response") else error
+                raise self._failure(reason_of(error), error) from cause
             finally:
                 self._busy = False
             self._tell_dropped()
@@ -184,10 +186,3 @@ def _lines(taken: list[tuple[int, Exchange]]) -> Iterator[Line]:
         if (entry := exchange.log_entry) is None:
             raise TypeError("only what is logged waits")
         yield Line(at, entry.to_json())
-
-
-def _said(error: Exception) -> str:
-    answer = getattr(error, "response", {}).get("Error")
-    if answer:  # of AWS, to botocore
-        return f"{answer['Code']}: {answer['Message']}".rstrip(".")
-    return f"{type(error).__name__}: {error}"
