@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import count
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_lattice.clients.base import AsyncReply, Reply
 from pytest_lattice.decision.decide import Decision, decide
@@ -28,6 +28,7 @@ from pytest_lattice.routing.forwarding import (
     to_client,
     to_target,
 )
+from pytest_lattice.streams import Body, Ending
 from pytest_lattice.targets.base import Route, TargetRequest
 
 if TYPE_CHECKING:
@@ -56,10 +57,6 @@ _BODIES = {
     502: b"Bad Gateway",
     503: b"Service Unavailable",
 }
-
-
-# An iterator for a blocking client, an async one for an async client.
-_Chunks: TypeAlias = Any
 
 
 # The client's VPC, the listener's port and the chosen target.
@@ -132,12 +129,25 @@ class DataPlane:
         self._app_of = app_of
         self._record = record
         self._hops: dict[_HopKey, tuple[AppTarget, Route, Headers]] = {}
+        # Streamed bodies that did not end yet.
+        self._open: set[Ending] = set()
+
+    def close(self) -> None:
+        """Answer no more, and record what clients dropped without closing it.
+
+        Not when garbage is collected, which is at another moment in every run.
+        """
+        try:
+            for ending in list(self._open):
+                ending.finish("ClientConnectionClosed")
+        finally:
+            self.use(None)
 
     def use(self, state: State | None, admission: Admission | None = None) -> None:
         """Decide on another state from now on; requests in flight keep theirs.
 
         Args:
-            state: the compiled configuration; None closes the data plane.
+            state: the compiled configuration; None answers no more.
             admission: who is let in; None for everybody.
         """
         self._compiled = (state, None if admission is None else admission.admit)
@@ -169,7 +179,7 @@ class DataPlane:
         return Reply(
             flight.decision,
             self._exchange(flight, reply, received, 0),
-            _Body(reply.body, self._stream_end(flight, reply, received)),
+            Body(reply.body, self._stream_end(flight, reply, received)),
             reply.trailers,
         )
 
@@ -196,7 +206,7 @@ class DataPlane:
         return AsyncReply(
             flight.decision,
             self._exchange(flight, answer, received, 0),
-            _Body(answer.body, self._stream_end(flight, answer, received)),
+            Body(answer.body, self._stream_end(flight, answer, received)),
             answer.trailers,
         )
 
@@ -366,9 +376,11 @@ class DataPlane:
 
     def _stream_end(
         self, flight: _Flight, reply: TargetReply | AsyncTargetReply, received: _Counter
-    ) -> Callable[[int, str | None], None]:
+    ) -> Ending:
         """Say what is recorded when the last byte of a streamed body is through."""
         began = self._clock.microseconds
+        # Who drops a response shall also drop what the target still streams.
+        reply = reply._replace(body=b"")
 
         def end(sent: int, failure_reason: str | None) -> None:
             # A target may answer while it still reads; no moment counts twice.
@@ -378,79 +390,12 @@ class DataPlane:
                 failure_reason = "ClientConnectionClosed"
             if failure_reason is not None:
                 exchange = exchange._replace(failure_reason=failure_reason)
+            self._open.discard(ending)
             self._keep(exchange)
 
-        return end
-
-
-class _Body:
-    """A streamed body that tells its size when it ends, however it ends."""
-
-    def __init__(self, chunks: _Chunks, end: Callable[[int, str | None], None]) -> None:
-        self._chunks = chunks
-        self._end: Callable[[int, str | None], None] | None = end
-        self._sent = 0
-
-    def _finish(self, failure_reason: str | None) -> None:
-        end, self._end = self._end, None
-        if end is not None:
-            end(self._sent, failure_reason)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            chunk: bytes = next(self._chunks)
-        except StopIteration:
-            self._finish(None)
-            raise
-        except BaseException as error:
-            self._finish(_who_closed(error))
-            raise
-        self._sent += len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        close = getattr(self._chunks, "close", None)
-        try:
-            if close is not None:
-                close()
-        finally:
-            self._finish("ClientConnectionClosed")
-
-    def __del__(self) -> None:
-        # A client that dropped its response without closing it has left.
-        self._finish("ClientConnectionClosed")
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            chunk: bytes = await anext(self._chunks)
-        except StopAsyncIteration:
-            self._finish(None)
-            raise
-        except BaseException as error:
-            self._finish(_who_closed(error))
-            raise
-        self._sent += len(chunk)
-        return chunk
-
-    async def aclose(self) -> None:
-        aclose = getattr(self._chunks, "aclose", None)
-        try:
-            if aclose is not None:
-                await aclose()
-        finally:
-            self._finish("ClientConnectionClosed")
-
-
-def _who_closed(error: BaseException) -> str:
-    """Tell a target that raised from a client that was cancelled or interrupted."""
-    target = isinstance(error, Exception)
-    return "TargetConnectionClosed" if target else "ClientConnectionClosed"
+        ending = Ending(end)
+        self._open.add(ending)
+        return ending
 
 
 def _route(decision: Decision, target: TargetState) -> tuple[Route, Headers]:

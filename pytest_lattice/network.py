@@ -423,12 +423,12 @@ class LatticeNetwork(Doors, Deliverer):
         Raises:
             DeliveryError: a destination did not take its access-log entries.
         """
-        self._plane.use(None)
-        self._questions.close()
-        # Each is closed even if one before raises; the apps go first.
+        # Each is closed even if one before raises; the logs, which go last, have all.
         with ExitStack() as stack:
-            self._deliveries.close(stack)
+            stack.callback(self._deliveries.close)
             self._apps.close(stack)
+            self._questions.close()
+            self._plane.close()
 
     def __enter__(self) -> Self:
         return self

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from weakref import ref
 
 import pytest
 
@@ -622,6 +624,43 @@ def test_answer_that_an_async_client_leaves_is_logged_so(
     assert len(plane.recorded) == 1
     assert plane.entry.failure_reason == "ClientConnectionClosed"
     assert plane.last.sent == 3 * read
+
+
+def test_answer_that_nobody_closes_is_recorded_at_the_end(stub: StubTarget) -> None:
+    """A dropped response is recorded when the plane closes, in every run alike.
+
+    What the target still streams is dropped with it and does not wait so long.
+    """
+    plane = Plane(stub, blocking=True)
+    stub.answer = Answer((b"one", b"two"))
+    body = plane.handle(request_for(), b"").body
+    assert not isinstance(body, bytes)
+    next(body)
+    stream = ref(stub.streams.pop())
+    del body
+    gc.collect()
+    assert stream() is None
+    assert plane.recorded == []
+
+    plane.close()
+    plane.close()
+
+    assert [each.sent for each in plane.recorded] == [3]
+    assert plane.entry.failure_reason == "ClientConnectionClosed"
+
+
+def test_plane_closes_though_a_record_fails(stub: StubTarget) -> None:
+    """An error while what is left is recorded does not keep the plane open."""
+    plane = Plane(stub, blocking=True)
+    stub.answer = Answer((b"one",))
+    body = plane.handle(request_for(), b"").body
+    plane._record = lambda _: 1 / 0  # type: ignore[assignment]  # noqa: SLF001  # as a hook may
+
+    with pytest.raises(ZeroDivisionError):
+        plane.close()
+
+    assert plane.state is None
+    assert list(body) == [b"one"]
 
 
 def close(body: Iterator[bytes]) -> None:

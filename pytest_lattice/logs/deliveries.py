@@ -7,6 +7,7 @@ AWS: vpc-lattice/latest/ug/monitoring-access-logs
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from pytest_lattice.errors import HIDE, DeliveryError, LatticeWarning, advised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from contextlib import ExitStack
     from pathlib import Path
 
     from pytest_lattice.decision.exchange import Exchange
@@ -200,12 +200,16 @@ class Deliveries:
 
     # ---- end ----------------------------------------------------------------
 
-    def close(self, stack: ExitStack) -> None:
-        """Have what waits delivered and each file closed when the stack is."""
-        for destination in self._files.values():
-            stack.callback(destination.close)
-        if self._queues:
-            stack.callback(self.finish)
+    def close(self) -> None:
+        """Deliver what waits, and close each file.
+
+        Raises:
+            DeliveryError: a destination did not take it.
+        """
+        with ExitStack() as stack:
+            for destination in self._files.values():
+                stack.callback(destination.close)
+            self.finish()
 
 
 class Deliverer:

@@ -127,7 +127,7 @@ class Queue:
                 self._deliver(client_of)
             except DeliveryError as error:
                 raise self._failure(str(error), error) from None
-            except Exception as error:  # whatever a client raises
+            except Exception as error:  # noqa: BLE001  # whatever a client raises
                 # An answer of AWS is told in full; the way to it is botocore's.
                 cause = None if hasattr(error, "response") else error
                 raise self._failure(reason_of(error), error) from cause

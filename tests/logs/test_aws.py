@@ -333,7 +333,7 @@ def test_no_mock_is_active_without_moto(
     if module is None:
         monkeypatch.delitem(sys.modules, "moto.core.models")
     else:
-        monkeypatch.setitem(sys.modules, "moto.core.models", module)  # type: ignore[arg-type]  # what stands in
+        monkeypatch.setitem(sys.modules, "moto.core.models", module)
 
     assert not moto_is_active()
     assert moto_has_ended() is (module is not None)

@@ -6,7 +6,6 @@ import gzip
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -148,8 +147,7 @@ def test_file_gets_a_line_for_each_exchange(resource: str, tmp_path: Path) -> No
         network.client("orders").get("/")
         deliveries = Deliveries(network.clock, 10)
         deliveries.write(network.exchanges[0])
-        with ExitStack() as stack:
-            deliveries.close(stack)
+        deliveries.close()
     lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
     assert [each["authDeniedReason"] for each in lines] == ["Service"] * 2
@@ -430,15 +428,15 @@ class Bucket:
         self.keys.append(call["Key"])
 
 
-def test_clients_are_asked_for_each_destination(network: LatticeNetwork) -> None:
+def test_clients_are_asked_for_each_destination() -> None:
     """Service, Region and account tell which client; a bucket's are its resource's."""
     asked: list[LogDestination] = []
     listener = Listener("HTTP", default=FixedResponse(404))
-    there = {"account": "210987654321", "region": "eu-west-1"}
+    account, region = "210987654321", "eu-west-1"
     network = LatticeNetwork()
     network.add(
         Service("here", listeners=[listener]),
-        Service("there", listeners=[listener], **there),
+        Service("there", listeners=[listener], account=account, region=region),
         AccessLogSubscription("here", destination=BUCKET),
         AccessLogSubscription("there", destination="arn:aws:s3:::other-logs"),
     )
@@ -459,7 +457,7 @@ def test_clients_are_asked_for_each_destination(network: LatticeNetwork) -> None
     ]
     assert [(each.account, each.region) for each in asked] == [
         (ACCOUNT, REGION),
-        (there["account"], there["region"]),
+        (account, region),
     ]
 
 

@@ -161,9 +161,10 @@ def test_client_that_cannot_be_made_loses_nothing() -> None:
     """An error while the client is made counts as one of the delivery."""
     waiting, bucket = queue(Clock()), Bucket()
     waiting.put(EXCHANGES[0])
+    clients: dict[str, Bucket] = {}
 
     with pytest.raises(DeliveryError, match="KeyError: 's3'"):
-        waiting.deliver(lambda to: {}[to.service])
+        waiting.deliver(lambda to: clients[to.service])
 
     waiting.deliver(lambda _: bucket)
     assert bucket.files == [["/0"]]
@@ -188,10 +189,12 @@ def test_partial_failures_lose_and_double_nothing(
         except DeliveryError as error:
             assert str(error).endswith(": Busy")  # noqa: PT017  # it may or may not come
         assert len(stream.taken) + len(waiting) == put
-    for _ in takes:
-        if len(waiting):
-            stream.takes.clear()
-            waiting.deliver(lambda _: stream)
+    takes.clear()  # and from now on it takes all
+    waited, before = len(waiting), len(stream.taken)
+    waiting.deliver(lambda _: stream)
+    last = [int(each.removeprefix("/")) for each in paths(stream.taken)[before:]]
+    assert len(last) == waited
+    assert last == sorted(last)
     assert sorted(paths(stream.taken)) == sorted(f"/{n}" for n in range(put))
 
 

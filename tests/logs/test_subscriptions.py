@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from pytest_lattice import (
     LatticeNetwork,
     Listener,
     Service,
+    ServiceAssociation,
     ServiceNetwork,
     TargetGroup,
 )
@@ -177,22 +179,33 @@ def test_file_is_closed_at_the_end(network: LatticeNetwork, tmp_path: Path) -> N
     file.unlink()
 
 
-def test_stream_that_ends_after_the_network_is_not_written(
-    network: LatticeNetwork, tmp_path: Path
+@pytest.mark.parametrize("dropped", [False, True])
+def test_stream_that_is_open_at_the_end_is_written(
+    network: LatticeNetwork, tmp_path: Path, *, dropped: bool
 ) -> None:
-    """A response that is still open when the network closes opens no file again."""
+    """A response that was never closed is one that its client left, and is logged."""
     file = tmp_path / "log"
     network.add(
         TargetGroup("stubs", targets=[StubTarget(Answer((b"one", b"two")))]),
         Service("late", listeners=[Listener("HTTP", default=Forward("stubs"))]),
+        ServiceAssociation("north", "late"),
         AccessLogSubscription("late", destination=file),
     )
 
-    with network.client("late") as client, client.stream("GET", "/"):
-        network.close()
-
+    client = network.client("late")
+    response = client.send(client.build_request("GET", "/"), stream=True)
+    if dropped:
+        del response
+        gc.collect()
     assert not file.exists()
-    assert [each.request.path for each in network.exchanges] == ["/"]
+    network.close()
+
+    [line] = lines(file)
+    assert line["failureReason"] == "ClientConnectionClosed"
+    assert line["responseCode"] == 200
+    if not dropped:
+        response.close()  # and is not told again
+    assert len(network.exchanges) == len(lines(file)) == 1
 
 
 @pytest.mark.parametrize(
