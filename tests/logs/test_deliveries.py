@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -482,6 +483,18 @@ def test_given_clients_come_before_the_mock(network: LatticeNetwork) -> None:
     network.flush()
 
     assert (len(bucket.keys), files()) == (1, {})
+
+
+def test_delivery_leaves_nothing_behind(network: LatticeNetwork) -> None:
+    """Boto3's default session and the environment are as before once a mock is over."""
+    before = (boto3.DEFAULT_SESSION, dict(os.environ))
+    subscribe(network, BUCKET)
+    with mock_aws():
+        call(network, "/1")
+        with pytest.raises(DeliveryError, match="NoSuchBucket"):
+            network.flush()
+
+    assert (boto3.DEFAULT_SESSION, dict(os.environ)) == before
 
 
 # ------------------------------------------------------------------ at the end
