@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
-from threading import Lock
+from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING
 
@@ -85,7 +85,8 @@ class Clock:
         self._followers: list[Callable[[float], object]] = []
         # With a number, so that what is due at one time happens in the order asked.
         self._timers: list[tuple[int, int, Timer]] = []
-        self._numbers, self._lock = count(), Lock()
+        # Reentrant: what garbage collection ends may set a timer, anywhere.
+        self._numbers, self._lock = count(), RLock()
 
     @property
     def now(self) -> datetime:
