@@ -365,6 +365,20 @@ def test_destination_that_is_missing(network: LatticeNetwork) -> None:
 
 
 @pytest.mark.usefixtures("aws")
+def test_subscription_that_is_removed_gets_what_waited(network: LatticeNetwork) -> None:
+    """What happened while a log was on is delivered, though it is off by now."""
+    make_group()
+    subscription = AccessLogSubscription("orders", destination=GROUP)
+    network.add(subscription)
+    call(network, "/on")
+    network.remove(subscription)
+    call(network, "/off")
+    network.flush()
+
+    assert paths(events()) == ["/on"]
+
+
+@pytest.mark.usefixtures("aws")
 def test_delivery_that_fails_in_time_is_raised_there(network: LatticeNetwork) -> None:
     """Who lets time pass learns what could not happen, and when; it is tried again."""
     make_stream()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,9 +36,12 @@ class Bucket:
     def __init__(self) -> None:
         self.files: list[list[str]] = []
         self.error: Exception | None = None
+        self.meanwhile: Callable[[], object] | None = None
 
     def put_object(self, **call: Any) -> None:  # noqa: ANN401  # as boto3's
         """Take a file."""
+        if self.meanwhile is not None:
+            self.meanwhile()
         if self.error is not None:
             raise self.error
         self.files.append(paths(gzip.decompress(call["Body"]).splitlines()))
@@ -217,17 +221,56 @@ def test_oldest_are_dropped_and_told() -> None:
     waiting.deliver(lambda _: bucket)  # and is not told again
 
 
-def test_client_that_delivers_itself_changes_nothing() -> None:
+def test_what_comes_meanwhile_waits_behind() -> None:
+    """A request that ends while a delivery fails is younger than what was not taken."""
+    waiting, bucket = queue(Clock()), Bucket()
+    waiting.put(EXCHANGES[0])
+    bucket.error = OSError("no route")
+    bucket.meanwhile = lambda: waiting.put(EXCHANGES[1])
+    with pytest.raises(DeliveryError):
+        waiting.deliver(lambda _: bucket)
+    bucket.error = bucket.meanwhile = None
+
+    waiting.deliver(lambda _: bucket)
+
+    assert bucket.files == [["/0", "/1"]]
+
+
+def test_delivery_inside_a_delivery_does_not_overtake_it() -> None:
     """A client that lets time pass meets its own delivery, which goes on alone."""
     waiting, bucket = queue(Clock()), Bucket()
     waiting.put(EXCHANGES[0])
 
-    def client(_: object) -> Bucket:
+    def meanwhile() -> None:
+        bucket.meanwhile = None
+        waiting.put(EXCHANGES[1])
         waiting.deliver(lambda _: bucket)
-        return bucket
 
-    waiting.deliver(client)
-    assert bucket.files == [["/0"]]
+    bucket.meanwhile = meanwhile
+    waiting.deliver(lambda _: bucket)
+    waiting.deliver(lambda _: bucket)
+
+    assert bucket.files == [["/0"], ["/1"]]
+
+
+def test_delivery_in_another_thread_waits_its_turn() -> None:
+    """Who delivers while another does returns when all is there, in its order."""
+    waiting, bucket = queue(Clock()), Bucket()
+    waiting.put(EXCHANGES[0])
+    other = Thread(target=lambda: waiting.deliver(lambda _: bucket))
+
+    def meanwhile() -> None:
+        bucket.meanwhile = None
+        waiting.put(EXCHANGES[1])
+        other.start()
+        other.join(0.02)
+        assert other.is_alive()
+
+    bucket.meanwhile = meanwhile
+    waiting.deliver(lambda _: bucket)
+    other.join()
+
+    assert bucket.files == [["/0"], ["/1"]]
 
 
 def test_threads_put_and_deliver_at_once() -> None:
