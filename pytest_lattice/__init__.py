@@ -22,7 +22,10 @@ if TYPE_CHECKING:
         LatticeError,
         LatticeWarning,
         TargetError,
+        UnsupportedFeatureError,
     )
+    from pytest_lattice.loaders.document import dump, load
+    from pytest_lattice.loaders.topology import export
     from pytest_lattice.logs.query import AccessLog
     from pytest_lattice.model.access_log import AccessLogEntry, AccessLogSubscription
     from pytest_lattice.model.action import FixedResponse, Forward, WeightedTargetGroup
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         Vpc,
         VpcAssociation,
     )
+    from pytest_lattice.model.source import SourceLocation
     from pytest_lattice.model.target_group import HealthCheck, Target, TargetGroup
     from pytest_lattice.network import LatticeNetwork
     from pytest_lattice.targets.base import (
@@ -99,6 +103,7 @@ __all__ = [
     "ServiceAssociation",
     "ServiceNetwork",
     "SigV4Auth",
+    "SourceLocation",
     "Target",
     "TargetError",
     "TargetGroup",
@@ -106,6 +111,7 @@ __all__ = [
     "TargetRequest",
     "Unreachable",
     "Unroutable",
+    "UnsupportedFeatureError",
     "User",
     "Vpc",
     "VpcAssociation",
@@ -116,6 +122,9 @@ __all__ = [
     "assert_logged",
     "assert_routed",
     "assert_weights",
+    "dump",
+    "export",
+    "load",
 ]
 
 # The module of each public name, imported when the name is first used, so that
@@ -138,7 +147,10 @@ _MODULES = {
         "LatticeError",
         "LatticeWarning",
         "TargetError",
+        "UnsupportedFeatureError",
     ),
+    "loaders.document": ("dump", "load"),
+    "loaders.topology": ("export",),
     "logs.query": ("AccessLog",),
     "model.access_log": ("AccessLogEntry", "AccessLogSubscription"),
     "model.action": ("FixedResponse", "Forward", "WeightedTargetGroup"),
@@ -163,6 +175,7 @@ _MODULES = {
         "Vpc",
         "VpcAssociation",
     ),
+    "model.source": ("SourceLocation",),
     "model.target_group": ("HealthCheck", "Target", "TargetGroup"),
     "network": ("LatticeNetwork",),
     "targets.base": ("AppTarget", "AsyncTargetReply", "TargetReply", "TargetRequest"),

@@ -32,7 +32,8 @@ def bound_targets(
 
     Args:
         groups: the target groups; each target of ``values["targets"]`` has ``id``,
-            ``port`` and ``names``, by which it may be bound alone.
+            ``port``, ``app`` if the document says it, and ``names``, by which it may be
+            bound alone.
         bindings: what to bind.
         strict: whether a target that nothing is bound to is an error.
 
@@ -101,7 +102,8 @@ def _targets(
 
 
 def _declared(group: Part, target: Mapping[str, Any]) -> Target:
-    fields = {name: target[name] for name in ("id", "port") if target.get(name)}
+    names = ("id", "port", "app")
+    fields = {name: target[name] for name in names if target.get(name)}
     try:
         return Target(**fields, source=group.source)
     except ConfigurationError as error:

@@ -270,6 +270,11 @@ def _scalar(text: str, tag: str | None) -> Any:  # noqa: ANN401  # YAML
     return text
 
 
+def is_plain_text(text: str) -> bool:
+    """Tell text that is read as text although nothing marks it so."""
+    return isinstance(_scalar(text, None), str)
+
+
 def located(error: ConfigurationError, place: object) -> ConfigurationError:
     """Say in an error where its culprit was written.
 

@@ -164,6 +164,12 @@ class Configuration:
         check(new)
         return new
 
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """Everything that was declared, by kind."""
+        names = dict.fromkeys(_FIELD_OF.values())
+        return tuple(each for name in names for each in getattr(self, name))
+
     # ---- names --------------------------------------------------------------
 
     def service_network(self, name: str) -> ServiceNetwork:

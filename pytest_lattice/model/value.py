@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from dataclasses import Field
 
 __tracebackhide__ = HIDE
@@ -108,16 +109,27 @@ class Value:
 
     def __repr__(self) -> str:
         """Show the fields that the user gave and that differ from their defaults."""
-        parts = []
+        parts = [
+            f"{field.name}={value!r}" if field.kw_only else repr(value)
+            for field, value in self.given_fields(shown=self._SHOWN)
+        ]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def given_fields(
+        self, *, shown: frozenset[str] = frozenset()
+    ) -> Iterator[tuple[Field[object], Any]]:
+        """Yield the fields that say what the value would not be without them.
+
+        Args:
+            shown: names of fields to yield even where they were derived.
+        """
         for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
             value = getattr(self, field.name)
             derived = isinstance(value, DerivedText | DerivedNumber)
-            if field.name == "source" or (derived and field.name not in self._SHOWN):
+            if field.name == "source" or (derived and field.name not in shown):
                 continue
-            if _is_default(field, value):
-                continue
-            parts.append(f"{field.name}={value!r}" if field.kw_only else repr(value))
-        return f"{type(self).__name__}({', '.join(parts)})"
+            if not _is_default(field, value):
+                yield field, value
 
     def _set(self, **changes: object) -> None:
         """Replace fields while the frozen value is being constructed."""
