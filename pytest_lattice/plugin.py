@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from pytest_lattice.network import LatticeNetwork
 
@@ -67,6 +68,17 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from pytest_lattice import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> pytest.Collector | None:
+    """Collect case files; nothing is imported where there are none."""
+    if not file_path.name.endswith(".lattice.yaml"):
+        return None
+    from pytest_lattice.cases.collect import CaseFile
+
+    return CaseFile.from_parent(parent, path=file_path)
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+from pytest_lattice.cases.document import case_schema
 from pytest_lattice.loaders.document import schema
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schema"
-SCHEMAS = {"network.json": schema}
+SCHEMAS = {"cases.json": case_schema, "network.json": schema}
 
 
 def text(name: str) -> str:

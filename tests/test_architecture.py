@@ -51,7 +51,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"clock", "draws", "hookspecs"},
     # For typing only: what the hooks are given.
     "hookspecs": BELOW_PLUGIN,
-    "plugin": BELOW_PLUGIN | {"hookspecs"},
+    "cases": BELOW_PLUGIN,
+    "plugin": BELOW_PLUGIN | {"cases", "hookspecs"},
     "__init__": BELOW_PLUGIN,
 }
 
@@ -86,7 +87,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "httpx": ("clients/httpx.py", "clients/interception.py", "targets/url.py"),
     "httpx2": ("clients/httpx.py", "clients/interception.py", "targets/url.py"),
     "pluggy": ("hookspecs.py", "plugin.py"),
-    "pytest": ("hookspecs.py", "plugin.py"),
+    "pytest": ("hookspecs.py", "plugin.py", "cases/collect.py"),
     "respx": ("clients/interception.py",),
     "trustme": ("clients/listener.py",),
     "yaml": ("loaders/",),
@@ -101,6 +102,7 @@ NAMED_IN_SIGNATURES: dict[str, tuple[str, ...]] = {
 # only when they are used; `lazy_edges` holds that.
 LAZY_EDGES = frozenset(
     {
+        "cases/collect.py",
         "clients/grpc.py",
         "clients/grpc_aio.py",
         "clients/grpc_aio_call.py",

@@ -107,7 +107,7 @@ def values_of(
     document: object, file: str, *, targets: Bindings = (), strict: bool = False
 ) -> tuple[Resource, ...]:
     """Make the values of a document that was read; see `load`."""
-    place = Place(file, 1, "")
+    place = Place(file, 1)
     if not isinstance(document, dict):
         place.refuse("the document is no mapping", f"its keys: {', '.join(SECTIONS)}")
     if (version := document.get("version", VERSION)) != VERSION:

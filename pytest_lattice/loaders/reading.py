@@ -35,27 +35,29 @@ _STANDARD = "tag:yaml.org,2002:"
 
 
 class LocatedMap(dict[str, Any]):
-    """A mapping of a document, with the line of itself and of each key."""
+    """A mapping of a document, with the line of itself, and line and column of keys."""
 
-    __slots__ = ("line", "lines")
+    __slots__ = ("columns", "line", "lines")
 
     def __init__(self, line: int | None = None) -> None:
         """Start empty."""
         super().__init__()
         self.line = line
         self.lines: dict[str, int] = {}
+        self.columns: dict[str, int] = {}
 
 
 class LocatedList(list[Any]):
-    """A list of a document, with the line of itself and of each item."""
+    """A list of a document, with the line of itself, and line and column of items."""
 
-    __slots__ = ("line", "lines")
+    __slots__ = ("columns", "line", "lines")
 
     def __init__(self, line: int | None = None) -> None:
         """Start empty."""
         super().__init__()
         self.line = line
         self.lines: list[int] = []
+        self.columns: list[int] = []
 
 
 def line_of(container: object, key: object = None) -> int | None:
@@ -71,6 +73,15 @@ def line_of(container: object, key: object = None) -> int | None:
     if isinstance(container, LocatedList) and isinstance(key, int):
         return container.lines[key]
     return own
+
+
+def column_of(container: object, key: object) -> int | None:
+    """Return the column of what a container has under a key; see `line_of`."""
+    if isinstance(container, LocatedMap) and isinstance(key, str):
+        return container.columns.get(key)
+    if isinstance(container, LocatedList) and isinstance(key, int):
+        return container.columns[key]
+    return None
 
 
 def read_text(path: str | Path) -> str:
@@ -205,7 +216,7 @@ class _Builder:
     def _mapping(self, rest: Iterator[Any], line: int, depth: int) -> LocatedMap:
         value, merged = LocatedMap(line), LocatedMap(line)
         while type(event := next(rest)).__name__ != "MappingEndEvent":
-            key_line = event.start_mark.line + 1
+            key_line, column = event.start_mark.line + 1, event.start_mark.column + 1
             key = self._value(event, rest, depth + 1)
             if isinstance(key, dict | list):
                 self._refuse(key_line, "a key is not text")
@@ -217,11 +228,12 @@ class _Builder:
             if written in value:
                 self._refuse(key_line, f"key `{written}` is there twice")
             value[written] = item
-            value.lines[written] = key_line
+            value.lines[written], value.columns[written] = key_line, column
         for key in merged:
             if key not in value:
                 value[key] = merged[key]
                 value.lines[key] = merged.lines[key]
+                value.columns[key] = merged.columns[key]
         return value
 
     def _merge(self, merged: LocatedMap, item: object, line: int) -> None:
@@ -232,11 +244,13 @@ class _Builder:
                 if key not in merged:
                     merged[key] = each[key]
                     merged.lines[key] = each.lines[key]
+                    merged.columns[key] = each.columns[key]
 
     def _sequence(self, rest: Iterator[Any], line: int, depth: int) -> LocatedList:
         value = LocatedList(line)
         while type(event := next(rest)).__name__ != "SequenceEndEvent":
             value.lines.append(event.start_mark.line + 1)
+            value.columns.append(event.start_mark.column + 1)
             value.append(self._value(event, rest, depth + 1))
         return value
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
-from pytest_lattice.loaders.reading import line_of, located
+from pytest_lattice.loaders.reading import column_of, line_of, located
 from pytest_lattice.model.action import FixedResponse, Forward, WeightedTargetGroup
 from pytest_lattice.model.caller import MANAGED_PREFIX, Certificate
 from pytest_lattice.model.service import HeaderMatch, Listener, Rule
@@ -40,22 +40,27 @@ class Place(NamedTuple):
     Args:
         file: the file, as the user gave it.
         line: the line; None where it is not known.
+        column: the column; None where it is not known.
         path: the keys that lead there, such as ``services[0].name``.
     """
 
     file: str
-    line: int | None
-    path: str
+    line: int | None = None
+    column: int | None = None
+    path: str = ""
 
     def at(self, container: object, key: str | int) -> Place:
         """Go into a mapping or list."""
         step = f"[{key}]" if isinstance(key, int) else f".{key}" if self.path else key
-        line = line_of(container, key)
-        return Place(self.file, self.line if line is None else line, self.path + step)
+        line, column = line_of(container, key), column_of(container, key)
+        if line is None:
+            line, column = self.line, self.column
+        return Place(self.file, line, column, self.path + step)
 
     def __str__(self) -> str:
-        """Write file, line and path."""
-        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        """Write file, line, column and path."""
+        marks = (self.file, self.line, self.column)
+        where = ":".join(str(each) for each in marks if each is not None)
         return f"{where}, {self.path}" if self.path else where
 
     def refuse(self, why: str, advice: str | None = None) -> NoReturn:
@@ -140,6 +145,21 @@ def map_of(item: Shape) -> Shape:
     )
 
 
+def any_of(*shapes: Shape) -> Shape:
+    """Take the first shape that fits; the last one says what is wrong."""
+    *others, last = shapes
+
+    def read(value: Any, place: Place) -> Any:  # noqa: ANN401  # a document's
+        for shape in others:
+            try:
+                return shape.read(value, place)
+            except ConfigurationError:
+                continue
+        return last.read(value, place)
+
+    return Shape(read, _same, {"anyOf": [each.schema for each in shapes]})
+
+
 # ---- values of the model -------------------------------------------------------
 
 
@@ -189,8 +209,9 @@ def write_fields(value: Value) -> dict[str, Any]:
 
 def shape_of(cls: type[Any], name: str) -> Shape:
     """Return the shape of a field."""
-    annotation = _annotations(cls)[name]
-    return SHAPES[annotation.removesuffix(" | None")]
+    annotation = _annotations(cls)[name].removesuffix(" | None")
+    own: Mapping[str, Shape] = getattr(cls, "SHAPES", {})
+    return own.get(annotation) or SHAPES[annotation]
 
 
 def definition(cls: type[Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.loaders import reading
 from pytest_lattice.loaders.reading import (
+    column_of,
     line_of,
     located,
     mapping,
@@ -44,7 +45,9 @@ def test_values_know_their_lines() -> None:
     assert line_of(document["Resources"], "Orders") == 3
     assert line_of(orders, "Names") == 5
     assert [line_of(orders["Names"], each) for each in (0, 1)] == [5, 6]
-    assert line_of({"a": 1}, "a") is None
+    assert column_of(orders, "Names") == 5
+    assert [column_of(orders["Names"], each) for each in (0, 1)] == [13, 7]
+    assert line_of({"a": 1}, "a") is column_of({"a": 1}, "a") is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""Case files as pytest sees them: a file of items, one for each case."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_lattice.cases.check import check
+from pytest_lattice.cases.document import read_cases
+from pytest_lattice.errors import LatticeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_lattice.cases.case import Case
+    from pytest_lattice.model.configuration import Resource
+    from pytest_lattice.network import LatticeNetwork
+
+
+class CaseFile(pytest.File):
+    """A file whose name ends in ``.lattice.yaml``."""
+
+    network: LatticeNetwork
+    _resources: tuple[Resource, ...]
+
+    def collect(self) -> Iterator[CaseItem]:
+        """Read the file and make an item of each case."""
+        try:
+            document = read_cases(self.path)
+        except LatticeError as error:
+            raise self.CollectError(_text(error)) from None
+        self._resources = document.resources
+        names: dict[str, int] = {}
+        for case in document.cases:
+            count = names[case.name] = names.get(case.name, 0) + 1
+            name = case.name if count == 1 else f"{case.name} [{count}]"
+            yield CaseItem.from_parent(self, name=name, case=case)
+
+    def setup(self) -> None:
+        """Put the network in place, once for all cases that run."""
+        from pytest_lattice.network import LatticeNetwork
+
+        seed = self.config.getoption("--lattice-seed")
+        self.network = LatticeNetwork(seed=seed or self.nodeid, hook=self.ihook)
+        self.addfinalizer(self.network.close)
+        self.network.add(*self._resources)
+
+
+class CaseItem(pytest.Item):
+    """One case."""
+
+    def __init__(self, *, case: Case, **node: Any) -> None:  # noqa: ANN401  # pytest's
+        """Keep the case."""
+        super().__init__(**node)
+        self.case = case
+
+    def runtest(self) -> None:
+        """Check the case."""
+        if not isinstance(self.parent, CaseFile):
+            raise TypeError("a case belongs to a case file")
+        check(self.case, self.parent.network)
+
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,  # noqa: ANN401  # pytest's
+    ) -> Any:  # noqa: ANN401  # pytest's
+        """Show what the case found, not the code that found it."""
+        if not isinstance(excinfo.value, LatticeError):
+            return super().repr_failure(excinfo, style)
+        return f"{_text(excinfo.value)}\n\nthe case: {self.case.source}"
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Say where the case is written, for editors and reports."""
+        place = self.case.source
+        line = None if place is None or place.line is None else place.line - 1
+        return self.path, line, self.name
+
+
+def _text(error: LatticeError) -> str:
+    return "\n".join((str(error), *getattr(error, "__notes__", ())))

@@ -1,0 +1,178 @@
+"""A case file, read: the network it is about, and its cases.
+
+The network is written in the file or named by a path that one of the loaders reads;
+paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_lattice.cases.case import CASE, DEFINED, Case
+from pytest_lattice.errors import HIDE, ConfigurationError, unknown
+from pytest_lattice.loaders.document import SECTIONS, schema, values_of
+from pytest_lattice.loaders.reading import located, parse_document, read_text
+from pytest_lattice.loaders.shapes import Place, definition, list_of
+from pytest_lattice.model.configuration import Configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_lattice.model.configuration import Resource
+
+__tracebackhide__ = HIDE
+
+#: By the key that names the path: the loader, as module and function.
+LOADERS = {
+    "document": ("document", "load"),
+}
+_CALLERS = ("roles", "users")
+_KEYS = ("network", *_CALLERS, "cases")
+# Arguments of loaders that are paths, or mappings to paths.
+_PATHS = ("stacks",)
+
+
+class CaseDocument(NamedTuple):
+    """What a case file says.
+
+    Args:
+        resources: the network, for `LatticeNetwork.add`.
+        cases: the cases, in their order.
+    """
+
+    resources: tuple[Resource, ...]
+    cases: tuple[Case, ...]
+
+
+def read_cases(path: Path) -> CaseDocument:
+    """Read a case file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigurationError: what is wrong, with file, line and column.
+    """
+    file = _shown(path)
+    document = parse_document(read_text(path), file)
+    place = Place(file, 1)
+    if not isinstance(document, dict):
+        place.refuse("the case file is no mapping", f"its keys: {', '.join(_KEYS)}")
+    for key in document:
+        if key not in _KEYS:
+            where = place.at(document, key)
+            raise located(unknown("key of a case file", key, _KEYS), where) from None
+    for key in ("network", "cases"):
+        if not document.get(key):
+            place.refuse(f"a case file needs `{key}`")
+    callers = {key: document[key] for key in _CALLERS if key in document}
+    resources = (
+        *_network(document["network"], place.at(document, "network"), path.parent),
+        *values_of(callers, file),
+    )
+    try:
+        Configuration().with_resources(resources)
+    except ConfigurationError as error:
+        raise located(error, place.at(document, "network")) from None
+    cases = list_of(CASE).read(document["cases"], place.at(document, "cases"))
+    return CaseDocument(resources, tuple(cases))
+
+
+def _network(network: Any, place: Place, folder: Path) -> tuple[Resource, ...]:  # noqa: ANN401  # a document's
+    if isinstance(network, str):
+        network = {"document": network}
+    if not isinstance(network, dict):
+        place.refuse(f"`{network!r}` is neither a path nor a network")
+    named = [key for key in network if key in LOADERS]
+    if not named:
+        known = {*LOADERS, *SECTIONS, "targets", "version"}
+        for key in network:
+            if key not in known:
+                error = unknown("key of a network", key, known)
+                raise located(error, place.at(network, key)) from None
+        targets = network.pop("targets", "echo")
+        return values_of(network, place.file, targets=targets)
+    if len(named) > 1:
+        place.refuse(f"one network has `{named[0]}` and `{named[1]}`")
+    return _loaded(network, named[0], place, folder)
+
+
+def _loaded(
+    network: dict[str, Any], kind: str, place: Place, folder: Path
+) -> tuple[Resource, ...]:
+    loader = _loader(kind)
+    options: dict[str, Any] = {"targets": "echo"}
+    known = tuple(inspect.signature(loader).parameters)[1:]
+    for key, value in network.items():
+        if key == kind:
+            continue
+        if key not in known:
+            error = unknown(f"option of {kind}", key, known)
+            raise located(error, place.at(network, key)) from None
+        options[key] = _relative(value, folder) if key in _PATHS else value
+    path = _relative(network[kind], folder)
+    try:
+        return loader(path, **options)
+    except ConfigurationError as error:
+        raise located(error, place.at(network, kind)) from None
+
+
+def _loader(kind: str) -> Callable[..., tuple[Resource, ...]]:
+    module, name = LOADERS[kind]
+    found = getattr(import_module(f"pytest_lattice.loaders.{module}"), name)
+    loader: Callable[..., tuple[Resource, ...]] = found
+    return loader
+
+
+def _relative(path: Any, folder: Path) -> Any:  # noqa: ANN401  # a document's
+    """Take paths as relative to the case file."""
+    if isinstance(path, list):
+        return [_relative(each, folder) for each in path]
+    if isinstance(path, dict):
+        return {key: _relative(path[key], folder) for key in path}
+    return _shown(folder / str(path))
+
+
+def _shown(path: Path) -> str:
+    """Write a path as short as a person at the prompt would."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def case_schema() -> Mapping[str, Any]:
+    """Write the JSON Schema of case files, from the cases and the model."""
+    network = schema()
+    options = {key: {"type": ["string", "array"]} for key in LOADERS}
+    return {
+        "$schema": network["$schema"],
+        "title": "Cases for a VPC Lattice network, for pytest-lattice",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["network", "cases"],
+        "properties": {
+            "network": {
+                "description": "A network, or the path of a document that has one.",
+                "anyOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "properties": {
+                            **network["properties"],
+                            **options,
+                            "targets": {
+                                "description": "What answers: echo, or a mapping of "
+                                "target groups to echo or URLs.",
+                                "type": ["string", "object"],
+                            },
+                        },
+                    },
+                ],
+            },
+            **{key: network["properties"][key] for key in _CALLERS},
+            "cases": {"type": "array", "minItems": 1, "items": CASE.schema},
+        },
+        "$defs": network["$defs"] | {cls.__name__: definition(cls) for cls in DEFINED},
+    }

@@ -1,0 +1,148 @@
+"""Case files, read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_lattice import Role, ServiceNetwork, TargetGroup
+from pytest_lattice.cases.document import LOADERS, read_cases
+from tests.model.refusals import refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = "cases: [{request: GET https://shop/, expect: {status: 200}}]\n"
+
+
+def test_a_network_of_its_own(tmp_path: Path) -> None:
+    """A network can be written in the file; echo answers unless it says otherwise."""
+    file = tmp_path / "shop.lattice.yaml"
+    file.write_text(
+        "network:\n  target_groups: [{name: web, targets: [{}]}]\n"
+        "roles: [{name: checkout}]\n" + CASES
+    )
+    found = read_cases(file)
+
+    assert found.resources == (TargetGroup("web", targets=["echo"]), Role("checkout"))
+    assert [each.request for each in found.cases] == ["GET https://shop/"]
+
+
+@pytest.mark.parametrize(
+    "network", ["nets/shop.yaml", "{document: nets/shop.yaml}"], ids=["path", "key"]
+)
+def test_a_network_elsewhere(tmp_path: Path, network: str) -> None:
+    """A path is relative to the case file; a path alone is a document's."""
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "shop.yaml").write_text("service_networks: [{name: shops}]")
+    file = tmp_path / "shop.lattice.yaml"
+    file.write_text(f"network: {network}\n{CASES}")
+
+    assert read_cases(file).resources == (ServiceNetwork("shops"),)
+
+
+def test_every_loader_is_there() -> None:
+    """Each kind of document names a function that exists and takes targets."""
+    from importlib import import_module
+    from inspect import signature
+
+    for module, name in LOADERS.values():
+        loader = getattr(import_module(f"pytest_lattice.loaders.{module}"), name)
+        assert "targets" in signature(loader).parameters
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[]",
+            [
+                "the case file is no mapping (x.lattice.yaml:1)",
+                "its keys: network, roles, users, cases",
+            ],
+        ),
+        (
+            "network: shop.yaml\ncsaes: []",
+            [
+                "unknown key of a case file `csaes` (x.lattice.yaml:2:1, csaes)",
+                "did you mean `cases`?",
+            ],
+        ),
+        ("cases: [1]", ["a case file needs `network` (x.lattice.yaml:1)"]),
+        ("network: {}\ncases: [1]", ["a case file needs `network` (x.lattice.yaml:1)"]),
+        (
+            "network: {services: []}\ncases: []",
+            ["a case file needs `cases` (x.lattice.yaml:1)"],
+        ),
+        (
+            "network: {servces: []}\n" + CASES,
+            [
+                ("unknown key of a network `servces` "
+                "(x.lattice.yaml:1:11, network.servces)"),
+                "did you mean `services`?",
+            ],
+        ),
+        (
+            "network: [shop.yaml]\n" + CASES,
+            [
+                ("`['shop.yaml']` is neither a path nor a network "
+                "(x.lattice.yaml:1:1, network)")
+            ],
+        ),
+        (
+            "network: {document: shop.yaml, target: echo}\n" + CASES,
+            [
+                ("unknown option of document `target` "
+                "(x.lattice.yaml:1:32, network.target)"),
+                "did you mean `targets`?",
+            ],
+        ),
+        (
+            ("network: {services: []}\ncases:\n- request: GET https://shop/\n"
+            "  expect: {sttus: 200}"),
+            [
+                ("unknown key of a case's expectation `sttus` "
+                "(x.lattice.yaml:4:12, cases[0].expect.sttus)"),
+                "did you mean `status`?",
+            ],
+        ),
+        (
+            ("network: {services: []}\ncases:\n- request: GET https://shop/\n"
+            "  expect: {status: ok}"),
+            [
+                ("`'ok'` is not a whole number "
+                "(x.lattice.yaml:4:12, cases[0].expect.status)"),
+            ],
+        ),
+        (
+            "network: [",
+            ["x.lattice.yaml:2, column 1: did not find expected node content"],
+        ),
+    ],
+    ids=range(11),
+)  # fmt: skip
+def test_what_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: list[str]
+) -> None:
+    """A mistake is named with line and column, and the nearest right word."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "x.lattice.yaml"
+    file.write_text(text)
+
+    assert refused(read_cases, file) == said
+
+
+def test_a_document_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the missing file and where it was asked for."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "x.lattice.yaml"
+    file.write_text("network: shop.yaml\n" + CASES)
+
+    (said,) = refused(read_cases, file)
+    assert said == (
+        "`shop.yaml` cannot be read: No such file or directory "
+        "(x.lattice.yaml:1:1, network.document)"
+    )
