@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_PAGES = ("README.md", "docs/guide.md")
+_PAGES = ("README.md", "docs/guide.md", "docs/loading.md")
 
 
 def test_every_block_runs(pytester: pytest.Pytester) -> None:

@@ -62,10 +62,14 @@ def package_files() -> set[str]:
 
 
 def test_wheel_holds_the_package_and_nothing_else(artifacts: Artifacts) -> None:
-    """The wheel has every module, `py.typed`, its own records, and no tests."""
+    """The wheel has every module, `py.typed`, the schemas, its records, no tests."""
     shipped = {name for name in artifacts.wheel if ".dist-info/" not in name}
+    schemas = {
+        f"pytest_lattice/schema/{file.name}"
+        for file in (ROOT / "docs" / "schema").iterdir()
+    }
 
-    assert package_files() == shipped
+    assert package_files() | schemas == shipped
     assert "pytest_lattice/py.typed" in shipped
 
 

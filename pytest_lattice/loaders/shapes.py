@@ -330,6 +330,11 @@ def _write_app(app: object) -> str | None:
     return app if isinstance(app, str) else None
 
 
+def _read_destination(value: Any, place: Place) -> Path | str:  # noqa: ANN401  # a document's
+    text: str = TEXT.read(value, place)
+    return text if text.startswith("arn:") else Path(text)
+
+
 def _read_time(value: Any, place: Place) -> datetime:  # noqa: ANN401  # a document's
     try:
         return datetime.fromisoformat(value)
@@ -371,9 +376,7 @@ SHAPES: dict[str, Shape] = {
     "bool": FLAG,
     "object": Shape(_read_app, _write_app, {"type": "string"}),
     "datetime": Shape(_read_time, datetime.isoformat, {"type": "string"}),
-    "Path": Shape(
-        lambda value, place: Path(TEXT.read(value, place)), str, {"type": "string"}
-    ),
+    "Path | str": Shape(_read_destination, str, {"type": "string"}),
     "Action": _ACTION,
     "PolicyDocument": _POLICY,
     "AuthType | Literal['']": _AUTH_TYPE,
