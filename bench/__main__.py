@@ -23,6 +23,7 @@ TOPICS = (
     "auth",
     "signatures",
     "canary",
+    "grpc",
     "growth",
     "startup",
     "fixtures",
@@ -32,6 +33,7 @@ TOPICS = (
 _PEERS = (
     "httpx",
     "httpx2",
+    "grpcio",
     "starlette",
     "werkzeug",
     "respx",
