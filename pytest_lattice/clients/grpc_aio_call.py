@@ -92,12 +92,13 @@ class AioCall(grpc.aio.Call):
         self._cause: BaseException | None = None
         self._exchange: Exchange | None = None
         self._callbacks: list[Callable[[Any], None]] = []
-        self._headed, self._ended = asyncio.Event(), asyncio.Event()
-        self._written: asyncio.Queue[Any] = asyncio.Queue()
+        self._headed = False
+        self._written: deque[Any] = deque()
         self._responses: deque[bytes] = deque()
-        # Set when there is something to read, and when there is room for more.
-        self._news, self._room = asyncio.Event(), asyncio.Event()
+        # Set when anything has changed; each who waits looks whether it is for him.
+        self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, requests: Any, *, streams: bool) -> Self:  # noqa: ANN401  # messages
         """Make the call in a task.
@@ -111,7 +112,13 @@ class AioCall(grpc.aio.Call):
         self._task = self._loop.create_task(self._run(requests, streams=streams))
         if self._timeout is not None:
             self._endpoint.deadlines.add(self, self._timeout)
+            self._timer = self._loop.call_later(self._timeout, self._expire)
         return self
+
+    async def _until(self, ready: Callable[[], object]) -> None:
+        while not ready():
+            self._news.clear()
+            await self._news.wait()
 
     def expire(self) -> None:
         """End the call, from any thread, because its deadline has passed."""
@@ -124,10 +131,7 @@ class AioCall(grpc.aio.Call):
 
     async def _run(self, requests: Any, *, streams: bool) -> None:  # noqa: ANN401  # see `begin`
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._ask(requests, streams=streams)
-        except TimeoutError:
-            self._end(_EXPIRED, cancel=True)
+            await self._ask(requests, streams=streams)
         except asyncio.CancelledError:
             self._end(_CANCELLED, cancel=True)
         except _GoneError:
@@ -160,14 +164,14 @@ class AioCall(grpc.aio.Call):
             self._end(status_of_reply(reply, whole))
             return
         self._initial = initial_metadata(reply.exchange)
-        self._headed.set()
+        self._headed = True
+        self._news.set()
         try:
             async for message in amessages(reply.body):
                 self._responses.append(message)
                 self._news.set()
-                if self._bounded and len(self._responses) >= _AHEAD:
-                    self._room.clear()
-                    await self._room.wait()
+                if self._bounded:
+                    await self._until(lambda: len(self._responses) < _AHEAD)
         except FrameError as error:
             self._end(Status(13, str(error)))
             return
@@ -180,7 +184,7 @@ class AioCall(grpc.aio.Call):
         """Write requests as frames, when the target asks for them."""
         try:
             if requests is None:
-                while (request := await self._written.get()) is not grpc.aio.EOF:
+                while (request := await self._next_written()) is not grpc.aio.EOF:
                     yield frame(self._serialized(request))
             elif hasattr(requests, "__aiter__"):
                 async for request in requests:
@@ -191,6 +195,10 @@ class AioCall(grpc.aio.Call):
         except Exception as error:
             self._end(_CANCELLED, cause=error)
             raise _GoneError from error
+
+    async def _next_written(self) -> Any:  # noqa: ANN401  # a message, or EOF
+        await self._until(lambda: self._written)
+        return self._written.popleft()
 
     def _serialized(self, request: Any) -> bytes:  # noqa: ANN401  # a message
         if self._serialize is None:
@@ -209,9 +217,10 @@ class AioCall(grpc.aio.Call):
             return False
         self._status, self._error = status, error
         self._cause = cause or self._line.error
-        self._headed.set()
-        self._ended.set()
+        self._headed = True
         self._news.set()
+        if self._timer is not None:
+            self._timer.cancel()
         if cancel:
             self._line.cancel()
         callbacks, self._callbacks = self._callbacks, []
@@ -256,7 +265,7 @@ class AioCall(grpc.aio.Call):
             self._raise_if_failed()
 
     async def _settled(self) -> Status:
-        await self._ended.wait()
+        await self._until(self.done)
         if self._error is not None:
             raise self._error
         return self._status or Status(2)
@@ -276,7 +285,7 @@ class AioCall(grpc.aio.Call):
 
     async def initial_metadata(self) -> grpc.aio.Metadata:
         """Wait for the metadata of the head."""
-        await self._headed.wait()
+        await self._until(lambda: self._headed)
         return grpc.aio.Metadata(*self._initial)
 
     async def trailing_metadata(self) -> grpc.aio.Metadata:
@@ -285,7 +294,7 @@ class AioCall(grpc.aio.Call):
 
     async def wait_for_connection(self) -> None:
         """Wait for the head, or for the error in its place."""
-        await self._headed.wait()
+        await self._until(lambda: self._headed)
         if not self._initial:
             self._raise_if_failed()
 
@@ -326,12 +335,14 @@ class AioCall(grpc.aio.Call):
         if self._status is not None:
             self._raise_if_failed()
             raise asyncio.InvalidStateError("RPC already finished.")
-        self._written.put_nowait(request)
+        self._written.append(request)
+        self._news.set()
         await asyncio.sleep(0)
 
     async def done_writing(self) -> None:
         """Send no more requests."""
-        self._written.put_nowait(grpc.aio.EOF)
+        self._written.append(grpc.aio.EOF)
+        self._news.set()
 
 
 class OneResponse(AioCall, grpc.aio.UnaryUnaryCall, grpc.aio.StreamUnaryCall):  # type: ignore[type-arg]  # any messages
@@ -343,7 +354,7 @@ class OneResponse(AioCall, grpc.aio.UnaryUnaryCall, grpc.aio.StreamUnaryCall):  
 
     async def _response(self) -> Any:  # noqa: ANN401  # a message
         try:
-            await self._ended.wait()
+            await self._until(self.done)
         except asyncio.CancelledError:
             self.cancel()
             raise
@@ -369,16 +380,14 @@ class ManyResponses(AioCall, grpc.aio.UnaryStreamCall, grpc.aio.StreamStreamCall
 
     async def read(self) -> Any:  # noqa: ANN401  # a message, or EOF
         """Wait for the next response; EOF is the end."""
-        while not self._responses and self._status is None:
-            self._news.clear()
-            try:
-                await self._news.wait()
-            except asyncio.CancelledError:
-                self.cancel()
-                raise
+        try:
+            await self._until(lambda: self._responses or self._status is not None)
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
         if not self._responses or self.cancelled():
             self._raise_if_failed()
             return grpc.aio.EOF
         raw = self._responses.popleft()
-        self._room.set()
+        self._news.set()
         return self._read(raw)

@@ -174,8 +174,12 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
             LINE.reset(token)
 
     def _take(self, reply: Reply) -> None:
+        initial = initial_metadata(reply.exchange)
+        if isinstance(reply.body, bytes):
+            self._take_whole(initial, reply.body, reply)
+            return
         with self._changed:
-            self._initial = initial_metadata(reply.exchange)
+            self._initial = initial
             self._changed.notify_all()
         try:
             for message in messages(reply.body):
@@ -190,9 +194,18 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
             self._end(Status(13, str(error)))
             return
         finally:
-            if (close := getattr(reply.body, "close", None)) is not None:
-                close()
+            reply.body.close()  # type: ignore[attr-defined]  # the network's can
         self._end(status_of_reply(reply, b""))
+
+    def _take_whole(self, initial: Metadata, body: bytes, reply: Reply) -> None:
+        """Take an answer that is complete; `_end` tells those who wait for it."""
+        try:
+            self._responses.extend(messages(body))
+            status = status_of_reply(reply, b"")
+        except FrameError as error:
+            status = Status(13, str(error))
+        self._initial = initial
+        self._end(status)
 
     def _has_room(self) -> bool:
         # A call with one response is read to its end before anybody asks.
@@ -282,6 +295,8 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
             raise self
 
     def _wait(self, ready: Callable[[], bool], timeout: float | None = None) -> bool:
+        if ready():
+            return True
         with self._changed:
             return self._changed.wait_for(ready, timeout)
 

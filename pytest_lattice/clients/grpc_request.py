@@ -127,11 +127,10 @@ def speaks_grpc(exchange: Exchange | None) -> bool:
     """Tell whether an answer came from a gRPC server, so that its body is frames."""
     if exchange is None or exchange.response.status != _OK_HTTP:
         return False
-    headers = exchange.response.headers
-    return any(
-        name.lower() == "content-type" and value.startswith(CONTENT_TYPE)
-        for name, value in headers
-    )
+    for name, value in exchange.response.headers:
+        if name.lower() == "content-type":
+            return value.startswith(CONTENT_TYPE)
+    return False
 
 
 def status_of_reply(reply: Reply | AsyncReply, body: bytes) -> Status:

@@ -12,6 +12,7 @@ import re
 import struct
 from base64 import b64decode, b64encode
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import quote_from_bytes, unquote
 
@@ -152,8 +153,16 @@ def messages(body: bytes | Iterable[bytes]) -> Iterator[bytes]:
     Raises:
         FrameError: it does not consist of frames.
     """
+    if isinstance(body, bytes):
+        if len(body) >= _HEAD.size and _HEAD.unpack_from(body) == (
+            0,
+            len(body) - _HEAD.size,
+        ):
+            yield body[_HEAD.size :]  # one message, as most bodies are
+            return
+        body = (body,)
     frames = Frames()
-    for chunk in (body,) if isinstance(body, bytes) else body:
+    for chunk in body:
         yield from frames.feed(chunk)
     frames.end()
 
@@ -194,13 +203,22 @@ def headers_of(metadata: Iterable[tuple[str, str | bytes]]) -> Headers:
 
 def metadata_of(headers: Headers) -> Metadata:
     """Read metadata from headers or trailers."""
-    return tuple(
-        (name, _decoded(value) if name.endswith("-bin") else value)
-        for name, value in ((name.lower(), value) for name, value in headers)
-        if (name not in _RESERVED and not name.startswith((":", "grpc-")))
+    found: list[tuple[str, str | bytes]] = []
+    for name, value in headers:
+        key = _metadata_key(name)
+        if key is not None:
+            found.append((key, _decoded(value) if key.endswith("-bin") else value))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _metadata_key(name: str) -> str | None:
+    """Return the key that a header is metadata under; None for other headers."""
+    key = name.lower()
+    if key.startswith("grpc-"):
         # Rich errors are metadata in gRPC's own name space.
-        or name == "grpc-status-details-bin"
-    )
+        return key if key == "grpc-status-details-bin" else None
+    return None if key in _RESERVED or key.startswith(":") else key
 
 
 def _decoded(value: str) -> bytes:

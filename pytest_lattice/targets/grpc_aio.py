@@ -212,18 +212,33 @@ class AioRpc:
         self.status: Status | None = None
         self.broken: Exception | None = None
         self.done = self.gone = False
-        self._news, self._room = asyncio.Event(), asyncio.Event()
+        # Set when anything has changed; each who waits looks whether it is for him.
+        self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.context = AioContext(self, Context(request, now))
 
     # ---- what callers ask, on the loop ---------------------------------------
 
-    async def start(self) -> None:
-        """Begin, and wait for the head; for the end where there is one response."""
+    async def start(self, *, here: bool = False) -> None:
+        """Begin, and wait for the head; for the end where there is one response.
+
+        Args:
+            here: whether the caller is a call of ours on this loop.  Its task then is
+                the servicer's too: it has told its client of the end before it is
+                canceled, so nobody waits for what the servicer does then.
+        """
+        if here and not self._handler.response_streaming:
+            if self._line is not None:
+                self._line.on_cancel(self._left)
+            await self._run()
+            return
         self._task = asyncio.get_running_loop().create_task(self._run())
         if self._line is not None:
             self._line.on_cancel(self.cancel)
-        while not self._has_head():
+        await self._until(self._has_head)
+
+    async def _until(self, ready: Callable[[], bool]) -> None:
+        while not ready():
             self._news.clear()
             await self._news.wait()
 
@@ -234,15 +249,16 @@ class AioRpc:
 
     async def read(self) -> bytes | None:
         """Wait for a chunk of the response; None is the end."""
-        while not self.chunks and not self.done:
-            self._news.clear()
-            await self._news.wait()
-        self._room.set()
+        await self._until(lambda: bool(self.chunks) or self.done)
+        self._news.set()
         return self.chunks.popleft() if self.chunks else None
+
+    def _left(self) -> None:
+        self.gone = True
 
     def cancel(self) -> None:
         """Tell the servicer, from any thread, that the client has gone."""
-        self.gone = True
+        self._left()
         if not self.done and not self.home.loop.is_closed():
             self.home.loop.call_soon_threadsafe(self._cancel_task)
 
@@ -337,9 +353,8 @@ class AioRpc:
         message = response if serialize is None else serialize(response)
         self.chunks.append(frame(message))
         self._news.set()
-        while self._handler.response_streaming and len(self.chunks) >= _AHEAD:
-            self._room.clear()
-            await self._room.wait()
+        if self._handler.response_streaming:
+            await self._until(lambda: len(self.chunks) < _AHEAD)
 
 
 def call(
@@ -370,17 +385,21 @@ async def acall(
     body: AsyncRequestBody,
 ) -> AsyncTargetReply:
     """Answer an awaiting caller; see `call`."""
+    try:
+        here = asyncio.get_running_loop()
+    except RuntimeError:  # Trio
+        here = None
     if isinstance(body, bytes):
         rpc = make(_whole(body))
+    elif here is None:
+        rpc = make(_whole(b"".join([chunk async for chunk in body])))
     else:
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:  # Trio
-            rpc = make(_whole(b"".join([chunk async for chunk in body])))
-        else:
-            rpc = make(_from_loop(aiter(body), here))
+        rpc = make(_from_loop(aiter(body), here))
     try:
-        await rpc.home.arun(_step(rpc.start))
+        if rpc.home.loop is here and LINE.get() is not None:
+            await rpc.start(here=True)
+        else:
+            await rpc.home.arun(_step(rpc.start))
         if rpc.done:
             rpc.check_client()
             whole = b"".join(rpc.chunks)

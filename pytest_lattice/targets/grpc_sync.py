@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 # How far a servicer may be ahead of its client, as HTTP/2's first window.
 _WINDOW = 64 * 1024
+# Held for a moment by whoever ends a call; a lock for each call would cost more.
+_ENDING = threading.Lock()
 _UNKNOWN = grpc.StatusCode.UNKNOWN
 _INTERNAL = grpc.StatusCode.INTERNAL
 
@@ -64,8 +66,8 @@ class Context(grpc.ServicerContext):
         self._trailing: Metadata = ()
         self.initial: Metadata | None = None
         self.aborted = False
-        self.changed = threading.Condition()
-        self.on_head: Callable[[], None] | None = None
+        # Called when the head is sent, and when the call ends; only streams need it.
+        self.on_news: Callable[[], None] | None = None
 
     def is_active(self) -> bool:
         """Tell whether the client still waits."""
@@ -91,9 +93,10 @@ class Context(grpc.ServicerContext):
 
     def end(self) -> None:
         """Call back; nothing happens the second time."""
-        with self.changed:
+        with _ENDING:
             callbacks, self._callbacks = self._callbacks, None
-            self.changed.notify_all()
+        if self.on_news is not None:
+            self.on_news()
         for each in callbacks or ():
             each()
 
@@ -133,8 +136,8 @@ class Context(grpc.ServicerContext):
         if self.initial is not None:
             raise ValueError("Initial metadata no longer allowed!")
         self.initial = tuple(initial_metadata)
-        if self.on_head is not None:
-            self.on_head()
+        if self.on_news is not None:
+            self.on_news()
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:  # noqa: ANN401  # pairs
         """Keep what is sent with the status."""
@@ -215,6 +218,7 @@ class Rpc:
         self._messages = messages
         self._line = LINE.get()
         self._status: Status | None = None
+        self._trailers: Headers | None = None
         #: What the body of the request raised, which is the client's.
         self.broken: Exception | None = None
         self.context = Context(request, now)
@@ -250,7 +254,9 @@ class Rpc:
 
     def trailers(self) -> Headers:
         """Return the status and the trailing metadata, once the call has ended."""
-        return () if self._status is None else trailers_of(self._status)
+        if self._trailers is None and self._status is not None:
+            self._trailers = trailers_of(self._status)
+        return self._trailers or ()
 
     def frames(self) -> Iterator[bytes]:
         """Call the servicer and give the frames of its responses."""
@@ -379,14 +385,14 @@ class _Stream(Iterator[bytes]):
     def __init__(self, rpc: Rpc) -> None:
         self._rpc = rpc
         self._context = rpc.context
-        self._changed = rpc.context.changed
+        self._changed = threading.Condition()
         self._chunks: deque[bytes] = deque()
         self._size = 0
-        self._done = self._closed = self._headed = False
+        self._done = self._closed = False
 
     def start(self) -> None:
         """Start the servicer and wait for the head of its response."""
-        self._context.on_head = self._set_head
+        self._context.on_news = self._tell
         threading.Thread(
             target=copy_context().run,
             args=(self._work,),
@@ -394,11 +400,14 @@ class _Stream(Iterator[bytes]):
             daemon=True,
         ).start()
         with self._changed:
-            self._changed.wait_for(lambda: self._headed or self._gone())
+            self._changed.wait_for(self._has_head)
 
-    def _set_head(self) -> None:
+    def _has_head(self) -> bool:
+        headed = self._context.initial is not None
+        return headed or bool(self._chunks) or self._gone()
+
+    def _tell(self) -> None:
         with self._changed:
-            self._headed = True
             self._changed.notify_all()
 
     def _gone(self) -> bool:
@@ -413,12 +422,11 @@ class _Stream(Iterator[bytes]):
         finally:
             frames.close()  # type: ignore[attr-defined]  # a generator
             with self._changed:
-                self._done = self._headed = True
+                self._done = True
                 self._changed.notify_all()
 
     def _put(self, chunk: bytes) -> bool:
         with self._changed:
-            self._headed = True
             self._chunks.append(chunk)
             self._size += len(chunk)
             self._changed.notify_all()
@@ -438,9 +446,7 @@ class _Stream(Iterator[bytes]):
 
     def close(self) -> None:
         """Tell the servicer that the client has gone."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        self._closed = True
         self._context.end()
 
 
