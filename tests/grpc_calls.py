@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 SERVICE = "test.Orders"
+#: Seconds after which something that should long have happened has failed.
+PATIENCE = 10
 #: What only the network adds, or only real HTTP/2.
 ADDED = ("x-amzn-", "user-agent", "accept-encoding", "x-forwarded-")
 PAIRS = (("kind", "a"), ("kind", "b"), ("raw-bin", b"\x00\xff\x80"))
@@ -164,14 +166,17 @@ def failing(_: object) -> bytes:
 @contextmanager
 def real_channel(servicer: Servicer, **options: Any) -> Iterator[grpc.Channel]:  # noqa: ANN401  # as grpc.server
     """Serve on loopback, and connect."""
-    server = grpc.server(ThreadPoolExecutor(4), handlers=[handler(servicer)], **options)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield channel
-    finally:
-        server.stop(None).wait()
+    with ThreadPoolExecutor(4) as pool:
+        # All threads are there from the beginning, so no test seems to leave one.
+        list(pool.map(threading.Barrier(4).wait, [PATIENCE] * 4))
+        server = grpc.server(pool, handlers=[handler(servicer)], **options)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                yield channel
+        finally:
+            server.stop(None).wait()
 
 
 def orders(*targets: object, **listener: Any) -> LatticeNetwork:  # noqa: ANN401  # as Listener

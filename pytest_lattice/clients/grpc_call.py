@@ -21,6 +21,8 @@ from pytest_lattice.clients.grpc_request import (
 )
 from pytest_lattice.errors import HIDE
 from pytest_lattice.model.grpc_wire import (
+    EXPIRED,
+    INVALID_METADATA,
     LINE,
     FrameError,
     Line,
@@ -45,6 +47,7 @@ CODES = {code.value[0]: code for code in grpc.StatusCode}
 # How far the network may be ahead of the client, as HTTP/2's first window.
 _WINDOW = 64 * 1024
 _UNREADABLE = Status(13, "Exception deserializing response!")
+_UNWRITABLE = Status(13, "Exception serializing request!")
 
 
 class _GoneError(Exception):
@@ -106,22 +109,22 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
 
         Raises:
             GrpcCall: the request cannot be serialized, or the metadata not be sent.
+            TypeError: what is to be sent is not bytes.
         """
         try:
             request = self._endpoint.request(
                 self._method, tuple(metadata or ()), timeout
             )
         except ValueError as error:
-            self._end(Status(13, "Invalid metadata"))
+            self._end(INVALID_METADATA)
             raise self from error
-        body: Any = self._bodies(iter(requests)) if streams else b""
+        body: Any = self._bodies(requests) if streams else b""
         if not streams:
-            try:
-                body = frame(self._serialized(requests))
-            except Exception as error:
-                self._end(Status(13, "Exception serializing request!"))
-                raise self from error
+            body = frame(self._one(requests))
         if timeout is not None:
+            if timeout <= 0:
+                self.expire()
+                return lambda: None
             self._endpoint.deadlines.add(self, timeout)
         return lambda: self._make(request, body)
 
@@ -135,6 +138,8 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
             timeout: after which it ends by itself.
             bounded: whether it waits for the reader of its responses.
         """
+        if self._status is not None:
+            return self
         self._bounded = bounded
         threading.Thread(
             target=copy_context().run,
@@ -150,7 +155,7 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
 
     def expire(self) -> None:
         """End the call because its deadline has passed."""
-        self._end(Status(4, "Deadline Exceeded"), cancel=True)
+        self._end(EXPIRED, cancel=True)
 
     def _make(self, request: LatticeRequest, body: bytes | Iterable[bytes]) -> None:
         token = LINE.set(self._line)
@@ -184,12 +189,12 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
         try:
             for message in messages(reply.body):
                 with self._changed:
+                    if self._status is not None:
+                        return
                     self._responses.append(message)
                     self._size += len(message)
                     self._changed.notify_all()
                     self._changed.wait_for(self._has_room)
-                    if self._status is not None:
-                        return
         except FrameError as error:
             self._end(Status(13, str(error)))
             return
@@ -225,16 +230,26 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
                 self._end(Status(2, "Exception iterating requests!"), cause=error)
                 raise _GoneError from error
             try:
-                message = self._serialized(request)
+                message = frame(self._serialized(request))
             except Exception as error:
-                self._end(Status(13, "Exception serializing request!"), cause=error)
+                self._end(_UNWRITABLE, cause=error)
                 raise _GoneError from error
-            yield frame(message)
+            yield message
 
-    def _serialized(self, request: Any) -> bytes:  # noqa: ANN401  # a message
-        if self._serialize is None:
-            return bytes(request)
-        return self._serialize(request)
+    def _one(self, request: Any) -> Any:  # noqa: ANN401  # a message
+        """Write the one request."""
+        failed = None
+        try:
+            message = self._serialized(request)
+        except Exception as error:  # noqa: BLE001  # whatever a serializer raises
+            message, failed = None, error
+        if message is None:
+            self._end(_UNWRITABLE)
+            raise self from failed
+        return message
+
+    def _serialized(self, request: Any) -> Any:  # noqa: ANN401  # a message
+        return request if self._serialize is None else self._serialize(request)
 
     def _end(
         self,

@@ -36,7 +36,20 @@ _HEAD = struct.Struct(">BI")
 _KEY = re.compile(r"[0-9a-z_.-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")
 # What HTTP/2 and gRPC itself need; the rest of the headers is metadata.
-_RESERVED = frozenset({"content-type", "content-length", "host", "te", "trailer"})
+_RESERVED = frozenset(
+    {
+        "content-type",
+        "content-length",
+        "grpc-accept-encoding",
+        "grpc-encoding",
+        "grpc-message",
+        "grpc-status",
+        "grpc-timeout",
+        "host",
+        "te",
+        "trailer",
+    }
+)
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])", re.ASCII)
 # gRPC: doc/http-grpc-status-mapping.md.  AWS is silent; a real client read
@@ -65,6 +78,12 @@ class Status(NamedTuple):
     code: int
     details: str = ""
     trailing: Metadata = ()
+
+
+#: How a call ends whose metadata gRPC does not send.
+INVALID_METADATA = Status(13, "Invalid metadata")
+#: How a call ends when its deadline has passed.
+EXPIRED = Status(4, "Deadline Exceeded")
 
 
 class FrameError(ValueError):
@@ -108,7 +127,17 @@ LINE: ContextVar[Line | None] = ContextVar("pytest_lattice_grpc_line", default=N
 
 
 def frame(message: bytes) -> bytes:
-    """Write a message as an uncompressed frame."""
+    """Write a message as an uncompressed frame.
+
+    Raises:
+        TypeError: the message is not bytes, as where a stub has no serializer.
+    """
+    if not isinstance(message, bytes):
+        # As grpc words it.
+        kind = type(message).__name__
+        raise TypeError(
+            f"Argument 'message' has incorrect type (expected bytes, got {kind})"
+        )
     return _HEAD.pack(0, len(message)) + message
 
 
@@ -185,14 +214,19 @@ def headers_of(metadata: Iterable[tuple[str, str | bytes]]) -> Headers:
 
     Raises:
         ValueError: a key or a value that gRPC does not send.
+        TypeError: the value of a key in ``-bin`` is not bytes.
     """
     pairs: list[tuple[str, str]] = []
     for key, value in metadata:
         if not _KEY.fullmatch(key):
             raise ValueError(f"metadata key `{key}` is not in lower case")
         if key.endswith("-bin"):
-            raw = value.encode() if isinstance(value, str) else value
-            pairs.append((key, b64encode(raw).decode("ascii").rstrip("=")))
+            if not isinstance(value, bytes):
+                # As grpc words it.
+                raise TypeError(
+                    f'Binary metadata key="{key}" expected bytes, got {type(value)}'
+                )
+            pairs.append((key, b64encode(value).decode("ascii").rstrip("=")))
             continue
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         if not _VALUE.fullmatch(text):
@@ -215,9 +249,6 @@ def metadata_of(headers: Headers) -> Metadata:
 def _metadata_key(name: str) -> str | None:
     """Return the key that a header is metadata under; None for other headers."""
     key = name.lower()
-    if key.startswith("grpc-"):
-        # Rich errors are metadata in gRPC's own name space.
-        return key if key == "grpc-status-details-bin" else None
     return None if key in _RESERVED or key.startswith(":") else key
 
 
@@ -227,12 +258,16 @@ def _decoded(value: str) -> bytes:
 
 def trailers_of(status: Status) -> Headers:
     """Write how a call ended as trailers."""
+    try:
+        trailing = headers_of(status.trailing)
+    except (ValueError, TypeError):
+        status, trailing = INVALID_METADATA, ()
     pairs = [("grpc-status", str(status.code))]
     if status.details:
         # gRPC: percent-encoded, but for printable ASCII without "%"
         raw = status.details.encode("utf-8", "replace")
         pairs.append(("grpc-message", quote_from_bytes(raw, _PRINTABLE)))
-    return (*pairs, *headers_of(status.trailing))
+    return (*pairs, *trailing)
 
 
 _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")

@@ -17,6 +17,8 @@ import grpc
 
 from pytest_lattice.model.grpc_wire import (
     CONTENT_TYPE,
+    EXPIRED,
+    INVALID_METADATA,
     LINE,
     ClientGoneError,
     FrameError,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 _WINDOW = 64 * 1024
 # Held for a moment by whoever ends a call; a lock for each call would cost more.
 _ENDING = threading.Lock()
+# Seconds until the end of time, as grpc's core counts it.
+_NO_DEADLINE = 2.0**63
 _UNKNOWN = grpc.StatusCode.UNKNOWN
 _INTERNAL = grpc.StatusCode.INTERNAL
 
@@ -65,16 +69,24 @@ class Context(grpc.ServicerContext):
         self._details: bytes | None = None
         self._trailing: Metadata = ()
         self.initial: Metadata | None = None
-        self.aborted = False
+        self.aborted = self._invalid = False
         # Called when the head is sent, and when the call ends; only streams need it.
         self.on_news: Callable[[], None] | None = None
 
     def is_active(self) -> bool:
         """Tell whether the client still waits."""
-        return self._callbacks is not None and self.time_remaining() != 0
+        return self._callbacks is not None and self.left != 0
 
-    def time_remaining(self) -> Any:  # noqa: ANN401  # a number; None for no deadline
-        """Return the seconds that are left, by the network's clock."""
+    def time_remaining(self) -> float:
+        """Return the seconds that are left, by the network's clock.
+
+        Without a deadline that is a number without end, as a `grpc.server` has it.
+        """
+        return _NO_DEADLINE if self.left is None else self.left
+
+    @property
+    def left(self) -> float | None:
+        """The seconds that are left; None for no deadline."""
         if self._timeout is None:
             return None
         return max(self._timeout - (self._now() - self._began) / 1e6, 0)
@@ -135,9 +147,18 @@ class Context(grpc.ServicerContext):
         """
         if self.initial is not None:
             raise ValueError("Initial metadata no longer allowed!")
-        self.initial = tuple(initial_metadata)
+        self.initial = self.sendable(tuple(initial_metadata))
         if self.on_news is not None:
             self.on_news()
+
+    def sendable(self, metadata: Metadata) -> Metadata:
+        """Return metadata of the head; what is none ends the call with INTERNAL."""
+        try:
+            headers_of(metadata)
+        except (ValueError, TypeError):
+            self._invalid = True
+            return ()
+        return metadata
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:  # noqa: ANN401  # pairs
         """Keep what is sent with the status."""
@@ -155,7 +176,9 @@ class Context(grpc.ServicerContext):
         """
         if code == grpc.StatusCode.OK:
             code, details = _UNKNOWN, ""
-        self._code, self._details, self.aborted = code, details.encode(), True
+        self._code = code
+        self.set_details(details)
+        self.aborted = True
         raise Exception  # noqa: TRY002  # the class that servicers meet in grpc
 
     def abort_with_status(self, status: Any) -> NoReturn:  # noqa: ANN401  # a grpc.Status
@@ -171,9 +194,9 @@ class Context(grpc.ServicerContext):
         """Return the status as set."""
         return self._code
 
-    def set_details(self, details: str) -> None:
+    def set_details(self, details: str | bytes) -> None:
         """Keep the message of the status for the end of the call."""
-        self._details = details.encode()
+        self._details = details if isinstance(details, bytes) else details.encode()
 
     def details(self) -> bytes | None:
         """Return the message of the status as set."""
@@ -181,16 +204,19 @@ class Context(grpc.ServicerContext):
 
     def status(self, code: Any, details: str) -> Status:  # noqa: ANN401  # a StatusCode
         """Return how the call ends: as set, or else as given."""
+        if self._invalid:
+            return INVALID_METADATA
         chosen = number_of(self._code, code)
-        said = details if self._details is None else self._details.decode()
-        return Status(chosen, said, self._trailing)
+        said = details
+        if self._details is not None:
+            said = self._details.decode("utf-8", "replace")
+        # As in grpc, a call that went well has no message.
+        return Status(chosen, said if chosen else "", self._trailing)
 
 
 def number_of(code: Any, default: Any) -> int:  # noqa: ANN401  # StatusCodes
-    """Return the number of a status; UNKNOWN for what is none."""
+    """Return the number of a status; UNKNOWN for what is none, as for a number."""
     code = default if code is None else code
-    if isinstance(code, int):
-        return code
     value = getattr(code, "value", None)
     return value[0] if isinstance(value, tuple) else 2
 
@@ -264,7 +290,10 @@ class Rpc:
             yield from self._frames()
         finally:
             if self._status is None:
-                self._status = self.context.status(grpc.StatusCode.OK, "")
+                late = self.context.left == 0
+                self._status = (
+                    EXPIRED if late else self.context.status(grpc.StatusCode.OK, "")
+                )
             if self.context.initial is None:
                 self.context.initial = ()
             self.context.end()
@@ -275,11 +304,11 @@ class Rpc:
             return
         try:
             answer = behavior_of(self._handler)(argument, self.context)
-            answers = answer if self._handler.response_streaming else (answer,)
+            # It has to be an iterator, as for grpc; a list will not do.
+            answers = answer if self._handler.response_streaming else iter((answer,))
         except Exception as error:  # noqa: BLE001  # whatever a servicer raises
             self._raised(error, "Exception calling application")
             return
-        answers = iter(answers)
         try:
             while self._status is None:
                 try:
@@ -291,22 +320,26 @@ class Rpc:
                     return
                 if response is None and self._handler.response_streaming:
                     return  # as in grpc, where nothing is the end
-                if (message := self._serialized(response)) is None:
+                if not self.context.is_active():
                     return
-                yield frame(message)
+                if (message := self._framed(response)) is None:
+                    return
+                yield message
         finally:
             # A stream that the client left: the servicer's generator ends as well.
             if (close := getattr(answers, "close", None)) is not None:
                 close()
 
-    def _serialized(self, response: Any) -> Any:  # noqa: ANN401  # bytes; None where it failed
+    def _framed(self, response: Any) -> bytes | None:  # noqa: ANN401  # a message
+        """Write a response; None where that failed."""
         serialize = self._handler.response_serializer
+        message: bytes | None = None
         try:
-            message = response if serialize is None else serialize(response)
+            # grpc lets a client wait for ever where there is no serializer and the
+            # response is not bytes.
+            message = frame(response if serialize is None else serialize(response))
         except Exception as error:  # noqa: BLE001  # whatever a serializer raises
             self._note(error)
-            message = None
-        if message is None:
             self._fail(_INTERNAL, "Failed to serialize response!")
         return message
 
@@ -314,7 +347,10 @@ class Rpc:
         requests = _Requests(self)
         if self._handler.request_streaming:
             return requests
-        request = next(requests, None)
+        try:
+            request = next(requests, None)
+        except grpc.RpcError:  # too late already, or the client broke its body
+            return None
         if request is None:
             self._fail(
                 grpc.StatusCode.UNIMPLEMENTED,

@@ -326,7 +326,10 @@ def test_stream_of_a_closed_loop(
 
 
 def test_loop_closed_over_an_app(
-    apps: AppLoop, make_request: MakeRequest, caplog: pytest.LogCaptureFixture
+    apps: AppLoop,
+    make_request: MakeRequest,
+    caplog: pytest.LogCaptureFixture,
+    left_behind: list[str],
 ) -> None:
     """An owner who just closes the loop gets asyncio's own complaint and no other."""
     app = Endless()
@@ -340,6 +343,8 @@ def test_loop_closed_over_an_app(
 
     assert app.events == ["GeneratorExit"]
     assert {record.name for record in caplog.records} == {"asyncio"}
+    assert left_behind != []
+    left_behind.clear()
 
 
 def test_call_that_is_thrown_away(

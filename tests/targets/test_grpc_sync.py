@@ -72,7 +72,8 @@ def test_deadline_is_told_by_the_clock_of_the_network() -> None:
     with_deadline = ask(lambda _, c: repr(c.time_remaining()).encode(), timeout=30)
     without = ask(lambda _, c: repr(c.time_remaining()).encode())
 
-    assert (with_deadline, without) == (b"30.0", b"None")
+    assert with_deadline == b"30.0"
+    assert float(without) == 2.0**63  # as a real server says it
 
 
 def test_deadline_passes_with_the_clock() -> None:
