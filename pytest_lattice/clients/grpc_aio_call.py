@@ -6,6 +6,7 @@ The task runs on the caller's loop; responses wait in a queue until they are rea
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from pytest_lattice.clients.grpc_request import (
 )
 from pytest_lattice.errors import HIDE
 from pytest_lattice.model.grpc_wire import (
+    EXPIRED,
+    INVALID_METADATA,
     LINE,
     FrameError,
     Line,
@@ -41,7 +44,7 @@ __tracebackhide__ = HIDE
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 # How many responses the network may be ahead of their reader.
 _AHEAD = 16
-_EXPIRED = Status(4, "Deadline Exceeded")
+_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
 _CANCELLED = Status(1, "Locally cancelled by application!")
 
 
@@ -53,6 +56,15 @@ class NetworkAioRpcError(grpc.aio.AioRpcError):
     """The error of a call, which carries its `Exchange` for assertions."""
 
     extensions: dict[str, Any]
+
+
+def coded(message: Any, coder: Callable[[Any], Any]) -> Any:  # noqa: ANN401  # a message, or bytes
+    """Write or read a message; nothing where that fails, which grpc.aio only logs."""
+    try:
+        return coder(message)
+    except Exception:
+        logging.getLogger("grpc.aio").exception("a message cannot be coded")
+        return None
 
 
 class AioCall(grpc.aio.Call):
@@ -67,7 +79,7 @@ class AioCall(grpc.aio.Call):
         metadata: of the call.
     """
 
-    _bounded = False
+    _bounded = _writes = _half_closed = False
 
     def __init__(
         self,
@@ -109,6 +121,10 @@ class AioCall(grpc.aio.Call):
             streams: whether requests are a stream.
         """
         self._loop = asyncio.get_running_loop()
+        self._writes = requests is None
+        if self._timeout is not None and self._timeout <= 0:
+            self._end(EXPIRED)
+            return self
         self._task = self._loop.create_task(self._run(requests, streams=streams))
         if self._timeout is not None:
             self._endpoint.deadlines.add(self, self._timeout)
@@ -126,7 +142,7 @@ class AioCall(grpc.aio.Call):
             self._loop.call_soon_threadsafe(self._expire)
 
     def _expire(self) -> None:
-        if self._end(_EXPIRED, cancel=True) and self._task is not None:
+        if self._end(EXPIRED, cancel=True) and self._task is not None:
             self._task.cancel()
 
     async def _run(self, requests: Any, *, streams: bool) -> None:  # noqa: ANN401  # see `begin`
@@ -146,15 +162,10 @@ class AioCall(grpc.aio.Call):
                 self._method, self._metadata, self._timeout
             )
         except ValueError as error:
-            self._end(Status(13, "Invalid metadata"), cause=error)
+            self._end(INVALID_METADATA, cause=error)
             return
-        body: Any = self._bodies(requests) if streams else b""
-        if not streams:
-            try:
-                body = frame(self._serialized(requests))
-            except Exception as error:  # noqa: BLE001  # whatever a serializer raises
-                self._end(Status(13, "Exception serializing request!"), cause=error)
-                return
+        body: Any
+        body = self._bodies(requests) if streams else self._framed(requests)
         reply = await self._endpoint.entrance.ahandle(request, body)
         self._exchange = reply.exchange
         if not speaks_grpc(reply.exchange):
@@ -185,13 +196,13 @@ class AioCall(grpc.aio.Call):
         try:
             if requests is None:
                 while (request := await self._next_written()) is not grpc.aio.EOF:
-                    yield frame(self._serialized(request))
+                    yield self._framed(request)
             elif hasattr(requests, "__aiter__"):
                 async for request in requests:
-                    yield frame(self._serialized(request))
+                    yield self._framed(request)
             else:
                 for request in requests:
-                    yield frame(self._serialized(request))
+                    yield self._framed(request)
         except Exception as error:
             self._end(_CANCELLED, cause=error)
             raise _GoneError from error
@@ -200,10 +211,11 @@ class AioCall(grpc.aio.Call):
         await self._until(lambda: self._written)
         return self._written.popleft()
 
-    def _serialized(self, request: Any) -> bytes:  # noqa: ANN401  # a message
-        if self._serialize is None:
-            return bytes(request)
-        return self._serialize(request)
+    def _framed(self, request: Any) -> bytes:  # noqa: ANN401  # a message
+        serialize = self._serialize
+        message = request if serialize is None else coded(request, serialize)
+        # grpc.aio takes nothing for an empty message.
+        return frame(b"" if message is None else message)
 
     def _end(
         self,
@@ -241,8 +253,9 @@ class AioCall(grpc.aio.Call):
         status = self._status
         if status is None or not status.code:
             return
-        if status == _CANCELLED and self._cause is None:
-            raise asyncio.CancelledError
+        if self.cancelled():
+            # Whoever canceled it; so does grpc.aio.
+            raise asyncio.CancelledError from self._cause
         error = NetworkAioRpcError(
             CODES.get(status.code, grpc.StatusCode.UNKNOWN),
             grpc.aio.Metadata(*self._initial),
@@ -254,15 +267,7 @@ class AioCall(grpc.aio.Call):
         raise error from self._cause
 
     def _read(self, raw: bytes) -> Any:  # noqa: ANN401  # a message
-        if self._deserialize is None:
-            return raw
-        try:
-            return self._deserialize(raw)
-        except Exception as error:  # noqa: BLE001  # whatever a deserializer raises
-            self._end(Status(13, ""), cancel=True)
-            self._status = Status(13, "Exception deserializing response!")
-            self._cause = error
-            self._raise_if_failed()
+        return raw if self._deserialize is None else coded(raw, self._deserialize)
 
     async def _settled(self) -> Status:
         await self._until(self.done)
@@ -295,8 +300,7 @@ class AioCall(grpc.aio.Call):
     async def wait_for_connection(self) -> None:
         """Wait for the head, or for the error in its place."""
         await self._until(lambda: self._headed)
-        if not self._initial:
-            self._raise_if_failed()
+        self._raise_if_failed()
 
     def cancelled(self) -> bool:
         """Tell whether the call ended with CANCELLED."""
@@ -330,19 +334,31 @@ class AioCall(grpc.aio.Call):
         """Send a request.
 
         Raises:
-            asyncio.InvalidStateError: the call has ended.
+            asyncio.InvalidStateError: the call has ended, or its requests have.
+            grpc.aio.UsageError: requests come from an iterator.
         """
+        self._check_writing()
         if self._status is not None:
-            self._raise_if_failed()
             raise asyncio.InvalidStateError("RPC already finished.")
+        if self._half_closed:
+            raise asyncio.InvalidStateError(
+                'RPC is half closed after calling "done_writing".'
+            )
         self._written.append(request)
         self._news.set()
         await asyncio.sleep(0)
 
     async def done_writing(self) -> None:
         """Send no more requests."""
-        self._written.append(grpc.aio.EOF)
-        self._news.set()
+        self._check_writing()
+        if not self._half_closed:
+            self._half_closed = True
+            self._written.append(grpc.aio.EOF)
+            self._news.set()
+
+    def _check_writing(self) -> None:
+        if not self._writes:
+            raise grpc.aio.UsageError(_MIXED)
 
 
 class OneResponse(AioCall, grpc.aio.UnaryUnaryCall, grpc.aio.StreamUnaryCall):  # type: ignore[type-arg]  # any messages
@@ -369,17 +385,37 @@ class ManyResponses(AioCall, grpc.aio.UnaryStreamCall, grpc.aio.StreamStreamCall
     """A call with a stream of responses, which is iterated or read."""
 
     _bounded = True
+    _iterates: bool | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        """Iterate over the responses."""
+        """Iterate over the responses.
+
+        Raises:
+            grpc.aio.UsageError: one was read.
+        """
+        self._check_reading(iterates=True)
         return self._iterate()
 
     async def _iterate(self) -> AsyncIterator[Any]:
-        while (response := await self.read()) is not grpc.aio.EOF:
+        while (response := await self._next()) is not grpc.aio.EOF:
             yield response
 
     async def read(self) -> Any:  # noqa: ANN401  # a message, or EOF
-        """Wait for the next response; EOF is the end."""
+        """Wait for the next response; EOF is the end.
+
+        Raises:
+            grpc.aio.UsageError: they are iterated over.
+        """
+        if self._responses or self._status is None:
+            self._check_reading(iterates=False)
+        return await self._next()
+
+    def _check_reading(self, *, iterates: bool) -> None:
+        if self._iterates is (not iterates):
+            raise grpc.aio.UsageError(_MIXED)
+        self._iterates = iterates
+
+    async def _next(self) -> Any:  # noqa: ANN401  # see `read`
         try:
             await self._until(lambda: self._responses or self._status is not None)
         except asyncio.CancelledError:

@@ -19,6 +19,7 @@ import grpc.aio
 
 from pytest_lattice.errors import LatticeError
 from pytest_lattice.model.grpc_wire import (
+    INVALID_METADATA,
     LINE,
     ClientGoneError,
     Frames,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 # How many responses a servicer may be ahead of its client.
 _AHEAD = 16
+_NUMBERS = {code.value[0] for code in grpc.StatusCode}
 
 
 class AioContext(grpc.aio.ServicerContext):  # type: ignore[type-arg]  # any messages
@@ -79,7 +81,7 @@ class AioContext(grpc.aio.ServicerContext):  # type: ignore[type-arg]  # any mes
         """
         if self.initial is not None:
             raise grpc.aio.UsageError("Send initial metadata failed: already sent")
-        self.initial = tuple(initial_metadata)
+        self.initial = self._facts.sendable(tuple(initial_metadata))
         self._rpc.tell()
 
     async def abort(
@@ -92,12 +94,16 @@ class AioContext(grpc.aio.ServicerContext):  # type: ignore[type-arg]  # any mes
 
         Raises:
             grpc.aio.AbortError: always.
+            grpc.aio.UsageError: it was aborted before.
         """
-        if code == grpc.StatusCode.OK:
-            code, details = grpc.StatusCode.UNKNOWN, ""
-        self.trailing = tuple(trailing_metadata) or self.trailing
-        self._code, self._details = code, details
-        self._rpc.status = self.status(code, details)
+        if self._rpc.status is not None:
+            raise grpc.aio.UsageError("Abort already called!")
+        self.trailing = tuple(trailing_metadata or ()) or self.trailing
+        self._code, self._details = code, details or self._details
+        self._rpc.status = self.status(code)
+        if not self._rpc.status.code:
+            # grpc.aio trips over it, and sends no status at all.
+            self._rpc.status = Status(1, "Cancelled")
         raise grpc.aio.AbortError("Locally aborted.")
 
     async def abort_with_status(self, status: Any) -> NoReturn:  # noqa: ANN401  # a grpc.Status
@@ -134,9 +140,11 @@ class AioContext(grpc.aio.ServicerContext):  # type: ignore[type-arg]  # any mes
 
     def status(self, code: Any, details: str | None = None) -> Status:  # noqa: ANN401  # a StatusCode
         """Return how the call ends: as set, or else as given."""
+        if self._facts.invalid:
+            return INVALID_METADATA
+        number = _number_of(self._code) or _number_of(code)
         said = self._details if details is None else details
-        set_code = self._code if number_of(self._code, code) else None
-        return Status(number_of(set_code, code), said, self.trailing)
+        return Status(number, said if number else "", self.trailing)
 
     def set_compression(self, compression: object) -> None:
         """Do nothing: messages are not compressed here."""
@@ -160,7 +168,7 @@ class AioContext(grpc.aio.ServicerContext):  # type: ignore[type-arg]  # any mes
 
     def time_remaining(self) -> Any:  # noqa: ANN401  # a number; None for no deadline
         """Return the seconds that are left, by the network's clock."""
-        return self._facts.time_remaining()
+        return self._facts.left
 
     def cancelled(self) -> bool:
         """Tell whether the client has gone."""
@@ -179,6 +187,12 @@ class AioContext(grpc.aio.ServicerContext):  # type: ignore[type-arg]  # any mes
         callbacks, self._callbacks = self._callbacks, []
         for each in callbacks:
             each(self)
+
+
+def _number_of(code: Any) -> int:  # noqa: ANN401  # a StatusCode, its number, or nothing
+    if isinstance(code, int):
+        return code if code in _NUMBERS else 2
+    return number_of(code, grpc.StatusCode.OK)
 
 
 class AioRpc:
@@ -351,6 +365,8 @@ class AioRpc:
         """Send a response, when there is room for it."""
         serialize = self._handler.response_serializer
         message = response if serialize is None else serialize(response)
+        if message is None or isinstance(message, str):
+            message = (message or "").encode()  # as grpc.aio takes them
         self.chunks.append(frame(message))
         self._news.set()
         if self._handler.response_streaming:

@@ -69,7 +69,7 @@ class Context(grpc.ServicerContext):
         self._details: bytes | None = None
         self._trailing: Metadata = ()
         self.initial: Metadata | None = None
-        self.aborted = self._invalid = False
+        self.aborted = self.invalid = False
         # Called when the head is sent, and when the call ends; only streams need it.
         self.on_news: Callable[[], None] | None = None
 
@@ -156,7 +156,7 @@ class Context(grpc.ServicerContext):
         try:
             headers_of(metadata)
         except (ValueError, TypeError):
-            self._invalid = True
+            self.invalid = True
             return ()
         return metadata
 
@@ -204,7 +204,7 @@ class Context(grpc.ServicerContext):
 
     def status(self, code: Any, details: str) -> Status:  # noqa: ANN401  # a StatusCode
         """Return how the call ends: as set, or else as given."""
-        if self._invalid:
+        if self.invalid:
             return INVALID_METADATA
         chosen = number_of(self._code, code)
         said = details

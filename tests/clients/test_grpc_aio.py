@@ -129,7 +129,9 @@ def test_intercepted_call_is_a_call() -> None:
         assert "x-amzn-requestid" in await call.initial_metadata()
         stream = channel.unary_stream(path("List"))(b"x")
         first = await stream.read()
-        rest = [each async for each in stream]
+        rest = []
+        while (each := await stream.read()) is not grpc.aio.EOF:
+            rest.append(each)
         chat = channel.stream_stream(path("Chat"))()
         await chat.write(b"a")
         answer = await chat.read()
