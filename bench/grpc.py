@@ -12,7 +12,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 import grpc.aio
@@ -47,6 +47,10 @@ _ANSWERS: dict[str, Any] = {
     "Sum": b"".join(_MESSAGES),
     "Chat": _MESSAGES,
 }
+
+
+# The types of grpc.aio's channel know nothing of bytes.
+_AioChannel: TypeAlias = Any
 
 
 class _Servicer:
@@ -95,9 +99,9 @@ def run(report: Report, effort: Effort) -> None:
         real = loop.run(_aio_loopback())
         for name in _GOALS:
             with _network(_AioServicer()) as lattice:
-                mine: Any = lattice.grpc_aio_channel("my-service")
+                mine: _AioChannel = lattice.grpc_aio_channel("my-service")
                 calls = [_acall(mine, name), _acall(real.channel, name)]
-                _compare(report, effort, name, calls, loop)
+                _compare(report, effort, name, calls, loop=loop)
         loop.run(real.close())
 
 
@@ -106,6 +110,7 @@ def _compare(
     effort: Effort,
     name: str,
     calls: list[Callable[[], Any]],
+    *,
     loop: asyncio.Runner | None = None,
 ) -> None:
     kind, peer = ("", "grpc") if loop is None else (" async", "grpc.aio")
@@ -163,7 +168,7 @@ class _AioPeer:
     """A server of `grpc.aio` and a channel to it, on one loop."""
 
     server: Any
-    channel: Any
+    channel: _AioChannel
 
     async def close(self) -> None:
         await self.channel.close()
@@ -192,7 +197,7 @@ def _call(channel: grpc.Channel, name: str) -> Callable[[], Any]:
     return lambda: list(chat(iter(_MESSAGES)))
 
 
-def _acall(channel: Any, name: str) -> Callable[[], Any]:  # a grpc.aio.Channel
+def _acall(channel: _AioChannel, name: str) -> Callable[[], Any]:
     stub = {
         "Get": channel.unary_unary,
         "List": channel.unary_stream,
@@ -200,10 +205,10 @@ def _acall(channel: Any, name: str) -> Callable[[], Any]:  # a grpc.aio.Channel
         "Chat": channel.stream_stream,
     }[name](f"/{_SERVICE}/{name}")
 
-    async def one() -> Any:
+    async def one() -> object:
         return await stub(b"x" if name == "Get" else iter(_MESSAGES))
 
-    async def many() -> Any:
+    async def many() -> list[object]:
         requests = b"x" if name == "List" else iter(_MESSAGES)
         return [each async for each in stub(requests)]
 

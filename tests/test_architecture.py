@@ -112,6 +112,7 @@ LAZY_EDGES = frozenset(
         "clients/listener.py",
         "targets/grpc.py",
         "targets/grpc_aio.py",
+        "targets/grpc_aio_channel.py",
         "targets/grpc_channel.py",
         "targets/grpc_sync.py",
         "targets/grpc_testing.py",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import grpc.aio
 
 from pytest_lattice.model.grpc_wire import (
     LINE,
@@ -153,7 +154,7 @@ def make_grpc_target(
     """Make what answers for something that speaks gRPC.
 
     Args:
-        app: a `GrpcTarget`, a `grpc.Channel` or a server of `grpc_testing`.
+        app: a `GrpcTarget`, a channel (blocking or not) or a `grpc_testing` server.
         loop: where servicers of `grpc.aio` run.
         now: the network's time in microseconds.
         follow: registers what moves with the network's clock, by seconds.
@@ -164,6 +165,10 @@ def make_grpc_target(
         from pytest_lattice.targets.grpc_channel import ChannelTarget
 
         return ChannelTarget(app)
+    if isinstance(app, grpc.aio.Channel):
+        from pytest_lattice.targets.grpc_aio_channel import AioChannelTarget
+
+        return AioChannelTarget(app)
     from pytest_lattice.targets.grpc_testing import TestingTarget
 
     return TestingTarget(app, follow)

@@ -102,8 +102,8 @@ class AioContext(grpc.aio.ServicerContext):  # type: ignore[type-arg]  # any mes
         self._code, self._details = code, details or self._details
         self._rpc.status = self.status(code)
         if not self._rpc.status.code:
-            # grpc.aio trips over it, and sends no status at all.
-            self._rpc.status = Status(1, "Cancelled")
+            # grpc.aio trips over it and lets its client wait for ever.
+            self._rpc.status = Status(2)
         raise grpc.aio.AbortError("Locally aborted.")
 
     async def abort_with_status(self, status: Any) -> NoReturn:  # noqa: ANN401  # a grpc.Status

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
         TargetRequest,
     )
 
-# What the channel says about itself.
-_OWN = "user-agent"
+#: What the channel says about itself.
+OWN = frozenset({"user-agent"})
 
 
 class ChannelTarget:
@@ -50,7 +50,7 @@ class ChannelTarget:
     def call(self, request: TargetRequest, body: RequestBody) -> TargetReply:
         """Call the server, blocking the calling thread until its head is there."""
         line = LINE.get()
-        metadata = [pair for pair in metadata_of(request.headers) if pair[0] != _OWN]
+        metadata = [pair for pair in metadata_of(request.headers) if pair[0] not in OWN]
         call = self._channel.stream_stream(request.request.path)(
             messages(body), timeout=timeout_in(request.headers), metadata=metadata
         )

@@ -311,24 +311,28 @@ class Rpc:
             return
         try:
             while self._status is None:
-                try:
-                    response = next(answers)
-                except StopIteration:
-                    return
-                except Exception as error:  # noqa: BLE001  # see above
-                    self._raised(error, "Exception iterating responses")
-                    return
-                if response is None and self._handler.response_streaming:
-                    return  # as in grpc, where nothing is the end
-                if not self.context.is_active():
-                    return
-                if (message := self._framed(response)) is None:
+                if (message := self._next_framed(answers)) is None:
                     return
                 yield message
         finally:
             # A stream that the client left: the servicer's generator ends as well.
             if (close := getattr(answers, "close", None)) is not None:
                 close()
+
+    def _next_framed(self, answers: Iterator[Any]) -> bytes | None:
+        """Take a response from the servicer and write it; None is the end."""
+        try:
+            response = next(answers)
+        except StopIteration:
+            return None
+        except Exception as error:  # noqa: BLE001  # whatever a servicer raises
+            self._raised(error, "Exception iterating responses")
+            return None
+        if not self.context.is_active():
+            return None
+        if response is None and self._handler.response_streaming:
+            return None  # as in grpc, where nothing is the end
+        return self._framed(response)
 
     def _framed(self, response: Any) -> bytes | None:  # noqa: ANN401  # a message
         """Write a response; None where that failed."""

@@ -31,7 +31,7 @@ Kind: TypeAlias = Literal["asgi", "wsgi", "function", "echo", "url", "grpc"]
 
 _HANDLER = "a handler with the parameters (event, context)"
 _APPS = "an app with (scope, receive, send) or (environ, start_response)"
-_GRPC = {"grpc.Channel", "grpc_testing.Server"}
+_GRPC = {"grpc.Channel", "grpc.aio._base_channel.Channel", "grpc_testing.Server"}
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d+")
 

@@ -11,6 +11,7 @@ from tests.grpc_calls import (
     AIO_CALLS,
     BROKEN_OFF,
     CALLS,
+    PATIENCE,
     AioServicer,
     Servicer,
     orders,
@@ -18,6 +19,7 @@ from tests.grpc_calls import (
     real_channel,
     served_by,
 )
+from tests.grpc_misuse import BAD_AIO_CALLS, BAD_CALLS, BadAioServicer, BadServicer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +61,40 @@ def test_async_call_is_as_over_a_socket(name: str) -> None:
             ours = await AIO_CALLS[name](network.grpc_aio_channel("orders"))
         async with real_aio_channel(AioServicer()) as channel:
             return ours, await AIO_CALLS[name](channel)
+
+    ours, real = asyncio.run(both())
+
+    assert ours == real
+
+
+@pytest.fixture(scope="module")
+def real_misused() -> Iterator[grpc.Channel]:
+    """A channel to a real server that does what it should not."""
+    with real_channel(BadServicer()) as channel:
+        yield channel
+
+
+@pytest.mark.parametrize("name", BAD_CALLS)
+def test_misuse_is_as_over_a_socket(name: str, real_misused: grpc.Channel) -> None:
+    """What is done wrong on either side gives what a real server gives."""
+    with orders(served_by(BadServicer())) as network:
+        ours = BAD_CALLS[name](network.grpc_channel("orders"))
+
+    assert ours == BAD_CALLS[name](real_misused)
+
+
+@pytest.mark.parametrize("name", BAD_AIO_CALLS)
+def test_async_misuse_is_as_over_a_socket(name: str) -> None:
+    """What is done wrong with `grpc.aio` gives what it gives."""
+
+    async def both() -> tuple[Any, Any]:
+        with orders(served_by(BadAioServicer())) as network:
+            ours = await BAD_AIO_CALLS[name](network.grpc_aio_channel("orders"))
+        async with (
+            asyncio.timeout(PATIENCE),
+            real_aio_channel(BadAioServicer()) as channel,
+        ):
+            return ours, await BAD_AIO_CALLS[name](channel)
 
     ours, real = asyncio.run(both())
 

@@ -71,6 +71,17 @@ def test_context_tells_and_keeps() -> None:
     assert len(ended) == 1
 
 
+def test_abort_with_ok_is_unknown() -> None:
+    """To abort means to fail, whatever status is given; grpc.aio would hang here."""
+
+    async def behavior(request: bytes, context: Any) -> None:  # noqa: ANN401  # a context
+        await context.abort(grpc.StatusCode.OK)
+
+    with pytest.raises(grpc.RpcError) as raised:
+        ask(behavior)
+    assert raised.value.code() is grpc.StatusCode.UNKNOWN
+
+
 class Gate(grpc.aio.ServerInterceptor):
     """Lets pass, or raises."""
 
