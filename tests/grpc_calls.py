@@ -179,13 +179,18 @@ def real_channel(servicer: Servicer, **options: Any) -> Iterator[grpc.Channel]: 
             server.stop(None).wait()
 
 
-def orders(*targets: object, **listener: Any) -> LatticeNetwork:  # noqa: ANN401  # as Listener
+def orders(
+    *targets: object,
+    auth_policy: dict[str, Any] | None = None,
+    **listener: Any,  # noqa: ANN401  # as Listener
+) -> LatticeNetwork:
     """Declare a network with the service `orders` on a GRPC group `rates`."""
     network = LatticeNetwork()
     network.add(
         TargetGroup("rates", protocol_version="GRPC", targets=list(targets)),
         Service(
             "orders",
+            auth_policy=auth_policy,
             listeners=[Listener("HTTPS", default=Forward("rates"), **listener)],
         ),
     )

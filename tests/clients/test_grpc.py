@@ -39,15 +39,7 @@ def failure(channel: Any, method: str = "Get", **options: Any) -> Any:  # noqa: 
 
 def guarded(auth_policy: Any) -> LatticeNetwork:  # noqa: ANN401  # a document
     """Declare the service `orders` with a policy, and the role `checkout`."""
-    network = LatticeNetwork()
-    network.add(
-        TargetGroup("rates", protocol_version="GRPC", targets=[served_by(Servicer())]),
-        Service(
-            "orders",
-            auth_policy=auth_policy,
-            listeners=[Listener("HTTPS", default=Forward("rates"))],
-        ),
-    )
+    network = orders(served_by(Servicer()), auth_policy=auth_policy)
     network.role("checkout", policies=[INVOKE])
     return network
 
