@@ -16,6 +16,7 @@ from collections.abc import (
     Mapping,
 )
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_lattice.decision.decide import Decision
@@ -111,8 +112,18 @@ def exchange_of(x: object) -> Exchange | None:
     if isinstance(x, Exchange):
         return x
     extensions = getattr(x, "extensions", None)
+    if extensions is None:
+        # `grpc.intercept_channel` wraps calls; their metadata comes through.
+        extensions = getattr(_metadata_of(x), "extensions", None)
     found = extensions.get(EXTENSION) if isinstance(extensions, Mapping) else None
     return found if isinstance(found, Exchange) else None
+
+
+def _metadata_of(call: object) -> object:
+    ask = getattr(type(call), "initial_metadata", None)
+    if not callable(ask) or iscoroutinefunction(ask):
+        return None
+    return ask(call)
 
 
 def collect(

@@ -15,6 +15,7 @@ import grpc
 
 from pytest_lattice.clients.grpc_request import (
     carried,
+    carrying,
     initial_metadata,
     speaks_grpc,
     status_of_reply,
@@ -337,7 +338,7 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
     def initial_metadata(self) -> Metadata:
         """Wait for the metadata of the head."""
         self._wait(lambda: self._initial is not None)
-        return self._initial or ()
+        return carrying(self._initial or (), self._exchange)
 
     def trailing_metadata(self) -> Any:  # noqa: ANN401  # pairs
         """Wait for the metadata of the status."""

@@ -123,6 +123,24 @@ def initial_metadata(exchange: Exchange | None) -> Metadata:
     return () if exchange is None else metadata_of(exchange.response.headers)
 
 
+class CarryingMetadata(tuple[tuple[str, "str | bytes"], ...]):
+    """Metadata of a head, by which assertions find the exchange of a wrapped call.
+
+    What `grpc.intercept_channel` puts around a call hands on nothing else of it.
+    """
+
+    __slots__ = ("__dict__",)  # all that tuples can have beside their items
+
+    extensions: dict[str, Any]
+
+
+def carrying(metadata: Metadata, exchange: Exchange | None) -> Metadata:
+    """Let metadata carry the exchange."""
+    made = CarryingMetadata(metadata)
+    made.extensions = carried(exchange)
+    return made
+
+
 def speaks_grpc(exchange: Exchange | None) -> bool:
     """Tell whether an answer came from a gRPC server, so that its body is frames."""
     if exchange is None or exchange.response.status != _OK_HTTP:

@@ -134,10 +134,15 @@ def test_interceptors_of_grpc_are_accepted() -> None:
         channel = channel_to(network, role="checkout")
         intercepted: Any = grpc.intercept_channel(channel, AddTenant())
         stub = intercepted.unary_unary(path("Get"))
-        answer = stub(b"metadata", metadata=[("more", "x")])
+        answer, call = stub.with_call(b"metadata", metadata=[("more", "x")])
+        with pytest.raises(grpc.RpcError) as raised:
+            stub(b"abort", metadata=[])
+        later = stub.future(b"x", metadata=[])
 
         assert b"('tenant', 'blue')" in answer
-        assert_allowed(network.exchanges, by="Everybody")
+        for each in (call, raised.value, later):
+            assert_allowed(each, by="Everybody")
+            assert_routed(each, to="rates")
 
 
 def test_errors_of_the_network_are_statuses() -> None:
