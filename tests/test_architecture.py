@@ -114,6 +114,7 @@ LAZY_EDGES = frozenset(
         "targets/grpc_aio.py",
         "targets/grpc_aio_channel.py",
         "targets/grpc_channel.py",
+        "targets/grpc_pull.py",
         "targets/grpc_sync.py",
         "targets/grpc_testing.py",
         "targets/url.py",

@@ -123,13 +123,11 @@ def initial_metadata(exchange: Exchange | None) -> Metadata:
     return () if exchange is None else metadata_of(exchange.response.headers)
 
 
-class CarryingMetadata(tuple[tuple[str, "str | bytes"], ...]):
+class CarryingMetadata(tuple[tuple[str, "str | bytes"], ...]):  # noqa: SLOT001  # a tuple takes no slots
     """Metadata of a head, by which assertions find the exchange of a wrapped call.
 
     What `grpc.intercept_channel` puts around a call hands on nothing else of it.
     """
-
-    __slots__ = ("__dict__",)  # all that tuples can have beside their items
 
     extensions: dict[str, Any]
 

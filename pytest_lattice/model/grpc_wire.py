@@ -126,7 +126,7 @@ class Line:
 LINE: ContextVar[Line | None] = ContextVar("pytest_lattice_grpc_line", default=None)
 
 
-def frame(message: bytes) -> bytes:
+def frame(message: object) -> bytes:
     """Write a message as an uncompressed frame.
 
     Raises:

@@ -8,7 +8,6 @@ their requests where they are.  What goes wrong becomes the status that a
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from inspect import isasyncgenfunction
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import grpc
 import grpc.aio
 
-from pytest_lattice.errors import LatticeError
 from pytest_lattice.model.grpc_wire import (
     INVALID_METADATA,
     LINE,
@@ -28,11 +26,12 @@ from pytest_lattice.model.grpc_wire import (
     trailers_of,
 )
 from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
+from pytest_lattice.targets.grpc_pull import from_loop, from_thread, whole
 from pytest_lattice.targets.grpc_servicers import behavior_of
 from pytest_lattice.targets.grpc_sync import Context, head_of, number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from pytest_lattice.model.grpc_wire import Metadata
     from pytest_lattice.model.message import Headers
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
         RequestBody,
         TargetRequest,
     )
+    from pytest_lattice.targets.grpc_pull import Pull
     from pytest_lattice.targets.loop import Home
 
 # How many responses a servicer may be ahead of its client.
@@ -212,7 +212,7 @@ class AioRpc:
         handler: Any,  # noqa: ANN401  # an RpcMethodHandler
         *,
         home: Home,
-        pull: Callable[[], Awaitable[bytes | None]],
+        pull: Pull,
         now: Callable[[], int],
     ) -> None:
         self._path = request.request.path
@@ -373,9 +373,7 @@ class AioRpc:
             await self._until(lambda: len(self.chunks) < _AHEAD)
 
 
-def call(
-    make: Callable[[Callable[[], Awaitable[bytes | None]]], AioRpc], body: RequestBody
-) -> TargetReply:
+def call(make: Callable[[Pull], AioRpc], body: RequestBody) -> TargetReply:
     """Answer a blocking caller.
 
     Args:
@@ -383,7 +381,7 @@ def call(
         body: the request's body.
     """
     chunks = iter((body,) if isinstance(body, bytes) else body)
-    rpc = make(_whole(body) if isinstance(body, bytes) else _from_thread(chunks))
+    rpc = make(whole(body) if isinstance(body, bytes) else from_thread(chunks))
     stream = _Chunks(rpc)
     try:
         rpc.home.run(_step(rpc.start))
@@ -397,7 +395,7 @@ def call(
 
 
 async def acall(
-    make: Callable[[Callable[[], Awaitable[bytes | None]]], AioRpc],
+    make: Callable[[Pull], AioRpc],
     body: AsyncRequestBody,
 ) -> AsyncTargetReply:
     """Answer an awaiting caller; see `call`."""
@@ -406,11 +404,11 @@ async def acall(
     except RuntimeError:  # Trio
         here = None
     if isinstance(body, bytes):
-        rpc = make(_whole(body))
+        rpc = make(whole(body))
     elif here is None:
-        rpc = make(_whole(b"".join([chunk async for chunk in body])))
+        rpc = make(whole(b"".join([chunk async for chunk in body])))
     else:
-        rpc = make(_from_loop(aiter(body), here))
+        rpc = make(from_loop(aiter(body), here))
     try:
         if rpc.home.loop is here and LINE.get() is not None:
             await rpc.start(here=True)
@@ -418,8 +416,9 @@ async def acall(
             await rpc.home.arun(_step(rpc.start))
         if rpc.done:
             rpc.check_client()
-            whole = b"".join(rpc.chunks)
-            return AsyncTargetReply(rpc.head(), whole, trailers=rpc.trailers)
+            return AsyncTargetReply(
+                rpc.head(), b"".join(rpc.chunks), trailers=rpc.trailers
+            )
     except BaseException:
         rpc.cancel()
         raise
@@ -464,64 +463,3 @@ class _AsyncChunks(AsyncIterator[bytes]):
 
 def _step(make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401  # a Start
     return lambda loop: loop.create_task(make())
-
-
-def _whole(body: bytes) -> Callable[[], Awaitable[bytes | None]]:
-    chunks = [body]
-
-    async def pull() -> bytes | None:
-        return chunks.pop() if chunks else None
-
-    return pull
-
-
-def _from_thread(chunks: Iterator[bytes]) -> Callable[[], Awaitable[bytes | None]]:
-    """Await chunks that may block, each in a daemon thread."""
-
-    async def pull() -> bytes | None:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[bytes | None] = loop.create_future()
-
-        def settle(chunk: bytes | None, error: Exception | None) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(chunk)
-            else:
-                future.set_exception(error)
-
-        def work() -> None:
-            chunk, failed = None, None
-            try:
-                chunk = next(chunks, None)
-            except Exception as error:  # noqa: BLE001  # raised where it is awaited
-                failed = error
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle, chunk, failed)
-
-        threading.Thread(
-            target=work, name="pytest-lattice-grpc-requests", daemon=True
-        ).start()
-        return await future
-
-    return pull
-
-
-def _from_loop(
-    chunks: AsyncIterator[bytes], home: asyncio.AbstractEventLoop
-) -> Callable[[], Awaitable[bytes | None]]:
-    """Await chunks on the loop of the caller, who owns them."""
-
-    async def next_chunk() -> bytes | None:
-        return await anext(chunks, None)
-
-    async def pull() -> bytes | None:
-        if asyncio.get_running_loop() is home:
-            return await next_chunk()
-        if home.is_closed():
-            raise LatticeError("the event loop of the caller is closed")
-        return await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(next_chunk(), home)
-        )
-
-    return pull

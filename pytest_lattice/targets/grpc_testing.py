@@ -12,6 +12,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from pytest_lattice.errors import HIDE, advised
 from pytest_lattice.model.grpc_wire import (
     LINE,
     ClientGoneError,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
         TargetRequest,
     )
 
+__tracebackhide__ = HIDE
+
 # What grpc_testing adds to metadata.
 _ADDED = "grpc.metadata_added_by_runtime"
 # The method of the server for each kind of call.
@@ -55,6 +58,9 @@ class TestingTarget:
     Args:
         server: the server.
         follow: registers what moves with the network's clock, by seconds.
+
+    Raises:
+        ConfigurationError: the server is of a version that is not known.
     """
 
     __test__ = False  # pytest collects by name
@@ -65,14 +71,20 @@ class TestingTarget:
         follow: Callable[[Callable[[float], object]], None],
     ) -> None:
         self._server = server
-        # grpc_testing asks nobody for these, so there is no public name.
-        servicers = server._serverish._descriptors_to_servicers  # noqa: SLF001  # see above
+        try:
+            # grpc_testing asks nobody for these, so there is no public name.
+            servicers = server._serverish._descriptors_to_servicers  # noqa: SLF001  # see above
+            self._time = server._time  # noqa: SLF001  # see above
+        except AttributeError as error:
+            raise advised(
+                f"a server of `grpc_testing` that is built otherwise: {error}",
+                "register its servicers on a GrpcTarget, which needs no grpc_testing",
+            ) from error
         self._methods = {
             f"/{service.full_name}/{method.name}": method
             for service in servicers
             for method in service.methods
         }
-        self._time = server._time  # noqa: SLF001  # see above
         # To cancel a call while its deadline passes would lock grpc_testing up.
         self._one = threading.RLock()
         if "Fake" in type(self._time).__name__:

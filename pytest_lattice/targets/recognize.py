@@ -188,7 +188,9 @@ def _check_grpc(app: object, group: TargetGroup) -> None:
     if group.protocol_version in {"GRPC", "HTTP2"}:
         return
     error = _wrong(app, group, "speaks gRPC")
-    error.add_note('write protocol_version="GRPC"')
+    # AWS: vpc-lattice/latest/ug/target-groups: gRPC groups are INSTANCE or IP
+    lead = 'leave out type="LAMBDA", and ' if group.type == "LAMBDA" else ""
+    error.add_note(f'{lead}write protocol_version="GRPC"')
     raise error
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 import pytest
@@ -23,8 +24,11 @@ from pytest_lattice import (
     assert_routed,
     assert_weights,
 )
-from tests.grpc_calls import Servicer, channel_to, get, orders, path, served_by
+from tests.grpc_calls import Servicer, channel_to, orders, path, served_by
 from tests.shop import INVOKE, OPEN, policy, statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What grpc hands to interceptors, whose types are generic.
 Given: TypeAlias = Any
@@ -192,8 +196,9 @@ def test_vpc_that_is_not_associated_cannot_connect() -> None:
         assert error.initial_metadata() == ()
 
 
-def test_rest_and_grpc_live_on_one_service() -> None:
-    """REST on 443 and gRPC on 50051 are reached by their clients."""
+@pytest.fixture
+def both() -> Iterator[LatticeNetwork]:
+    """A service with REST on 443 and gRPC on 50051, of which strangers get nothing."""
     with LatticeNetwork() as network:
         network.add(
             TargetGroup("web", targets="echo"),
@@ -202,18 +207,105 @@ def test_rest_and_grpc_live_on_one_service() -> None:
             ),
             Service(
                 "orders",
+                auth_policy=policy(
+                    statement(Sid="Account", Principal={"AWS": "123456789012"})
+                ),
                 listeners=[
                     Listener("HTTPS", default=Forward("web")),
                     Listener("HTTPS", port=50051, default=Forward("rates")),
                 ],
             ),
         )
-        found = get(b"x")(channel_to(network, port=50051))
+        network.role("checkout", policies=[INVOKE])
+        yield network
 
-        assert found["responses"] == [b"got x"]
-        assert_routed(network.client("orders").get("/"), to="web")
-        [first, _] = network.exchanges
-        assert first.request.host.endswith(":50051")
+
+def test_rest_and_grpc_live_on_one_service(both: LatticeNetwork) -> None:
+    """REST on 443 and gRPC on 50051 are reached by their clients, and told apart."""
+    stub: Any = both.grpc_channel("orders", port=50051, role="checkout").unary_unary(
+        path("Get")
+    )
+    _, call = stub.with_call(b"x")
+    with pytest.raises(grpc.RpcError) as failed:
+        stub(b"abort")
+    rest = both.client("orders", role="checkout").get("/")
+    error = failure(both.grpc_channel("orders", port=50051))
+
+    assert_routed(rest, to="web")
+    for each in (call, failed.value):
+        assert_routed(each, to="rates", rule="default")
+        assert_allowed(each, by="Account")
+    assert_weights([call, failed.value], {"rates": 1})
+    assert_denied(error, layer="service")
+    assert_denied(both.client("orders").get("/"), layer="service")
+    assert_logged(both, grpc_response_code=0, protocol="HTTP/2", count=1)
+    assert_logged(both, grpc_response_code=5, response_code=200, count=1)
+    assert_logged(both, auth_denied_reason="Service", count=2)
+    assert both.exchanges[0].request.host.endswith(":50051")
+
+
+def test_async_calls_suit_every_assertion(both: LatticeNetwork) -> None:
+    """Calls of `grpc.aio` and the errors they raise are what assertions take."""
+
+    async def ask() -> None:
+        channel: Any = both.grpc_aio_channel("orders", port=50051, role="checkout")
+        stranger: Any = both.grpc_aio_channel("orders", port=50051)
+        call = channel.unary_unary(path("Get"))(b"x")
+        await call
+        listed = channel.unary_stream(path("List"))(b"x")
+        assert len([each async for each in listed]) == 40
+        with pytest.raises(grpc.aio.AioRpcError) as failed:
+            await channel.unary_unary(path("Get"))(b"abort")
+        denied = stranger.unary_stream(path("List"))(b"x")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await denied.read()
+        rest = await both.async_client("orders", role="checkout").get("/")
+
+        assert_routed(rest, to="web")
+        for each in (call, listed, failed.value):
+            assert_routed(each, to="rates")
+            assert_allowed(each, by="Account")
+        assert_weights([call, listed, failed.value], {"rates": 1})
+        for each in (denied, refused.value):
+            assert_denied(each, layer="service")
+
+    asyncio.run(ask())
+    assert_logged(both, grpc_response_code=0, count=2)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [[(f"a{number}", "x") for number in range(120)], [("a", "x" * 62_000)]],
+    ids=["too many", "too large"],
+)
+def test_metadata_has_the_limits_of_headers(metadata: list[tuple[str, str]]) -> None:
+    """What is too much is the network's 400, so INTERNAL; no target sees it."""
+    with orders(served_by(Servicer())) as network:
+        error = failure(channel_to(network), metadata=metadata)
+
+        assert error.code() is grpc.StatusCode.INTERNAL
+        assert error.details() == "Bad Request"
+        assert_logged(
+            network,
+            response_code=400,
+            failure_reason="ClientProtocolError",
+            grpc_response_code=None,
+            count=1,
+        )
+
+
+def test_other_calls_do_not_reach_a_grpc_group() -> None:
+    """HTTP/1.1, and HTTP/2 but POST, are 502; a body without frames is INTERNAL."""
+    with orders(served_by(Servicer())) as network:
+        one, two = network.client("orders"), network.client("orders", http2=True)
+        statuses = [
+            one.post(path("Get"), content=b"{}").status_code,
+            two.get(path("Get")).status_code,
+            two.post(path("Get"), content=b"{}").status_code,
+        ]
+
+        assert statuses == [502, 502, 200]
+        assert network.access_log[-1].grpc_response_code == 13
 
 
 def test_channel_is_ready_until_it_is_closed() -> None:

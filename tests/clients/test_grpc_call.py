@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from pytest_lattice import LatticeError, assert_routed
+from pytest_lattice.model.grpc_wire import frame
 from tests.grpc_calls import Servicer, channel_to, failing, orders, path, served_by
 
 if TYPE_CHECKING:
@@ -120,12 +121,31 @@ def test_deadline_passes_with_the_clock() -> None:
         assert servicer.seen.get(timeout=10) == "active: False"
 
 
-def test_deadline_of_a_stream_passes() -> None:
-    """A stream ends with DEADLINE_EXCEEDED; grpc itself races with its server here."""
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_deadline_that_has_passed_sends_nothing(seconds: int) -> None:
+    """Who has no time left is told so, and nobody is asked."""
     with orders(served_by(Servicer())) as network:
-        call = channel_to(network).unary_stream(path("List"))(b"wait", timeout=0.05)
+        channel = channel_to(network)
+        calls = [
+            channel.unary_unary(path("Get")).future(b"x", timeout=seconds),
+            channel.unary_stream(path("List"))(b"x", timeout=seconds),
+        ]
         with pytest.raises(grpc.RpcError) as raised:
-            list(call)
+            channel.unary_unary(path("Get"))(b"x", timeout=seconds)
 
-    assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert raised.value.details() == "Deadline Exceeded"
+        for each in (*calls, raised.value):
+            assert each.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert len(network.exchanges) == 0
+
+
+def test_deadline_that_has_passed_on_the_way_is_the_servicers_too() -> None:
+    """A servicer is not called for a request that comes too late."""
+    servicer = Servicer()
+    headers = {"content-type": "application/grpc", "grpc-timeout": "0u"}
+    with orders(served_by(servicer)) as network:
+        network.client("orders", http2=True).post(
+            path("Get"), content=frame(b"wait"), headers=headers
+        )
+
+        assert network.access_log[-1].grpc_response_code == 4
+        assert servicer.seen.empty()

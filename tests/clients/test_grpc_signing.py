@@ -51,12 +51,16 @@ class Sign(
         self._host, self._credentials = host, credentials
 
     def _go_on(self, continuation: Given, details: Given, requests: Given) -> Given:
+        """Go on with more metadata."""
         added = signed(details.method, self._host, self._credentials)
         metadata = [*(details.metadata or ()), *added]
         return continuation(details._replace(metadata=metadata), requests)
 
-    intercept_unary_unary = intercept_unary_stream = _go_on
-    intercept_stream_unary = intercept_stream_stream = _go_on
+    # The generic types of grpc do not know that one method can be all four.
+    intercept_unary_unary: Given = _go_on
+    intercept_unary_stream: Given = _go_on
+    intercept_stream_unary: Given = _go_on
+    intercept_stream_stream: Given = _go_on
 
 
 class AioSign:
@@ -163,7 +167,7 @@ def test_async_interceptors_sign(
 ) -> None:
     """The interceptors of `grpc.aio` sign as well; errors are told by assertions."""
     key, name = credentials["checkout"], host(network)
-    interceptors = [AioSignUnary(name, key), AioSignChat(name, key)]
+    interceptors: list[Any] = [AioSignUnary(name, key), AioSignChat(name, key)]
 
     async def ask() -> None:
         async with network.grpc_aio_channel(

@@ -15,15 +15,14 @@ import grpc
 import grpc.aio
 import pytest
 from google.protobuf import any_pb2, descriptor_pool, wrappers_pb2
-from google.rpc import code_pb2, status_pb2
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer as AioHealthServicer
-from grpc_reflection.v1alpha import reflection
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+from google.rpc import code_pb2, status_pb2  # type: ignore[import-untyped]  # it has no types
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # it has no types
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]  # it has no types
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (  # type: ignore[import-untyped]  # it has no types
     ProtoReflectionDescriptorDatabase,
 )
-from grpc_status import rpc_status
-from grpc_tools import protoc
+from grpc_status import rpc_status  # type: ignore[import-untyped]  # it has no types
+from grpc_tools import protoc  # type: ignore[import-untyped]  # it has no types
 
 from pytest_lattice import GrpcTarget, assert_routed
 from tests.grpc_calls import orders
@@ -178,7 +177,7 @@ def test_async_health_servicer_answers() -> None:
     """So does the one of `grpc.aio`."""
 
     async def main() -> list[int]:
-        servicer, target = AioHealthServicer(), GrpcTarget()
+        servicer, target = health.aio.HealthServicer(), GrpcTarget()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, target)
         await servicer.set("orders", SERVING)
         with orders(target) as network:

@@ -8,6 +8,7 @@ import pytest
 from pytest_lattice import ConfigurationError, GrpcTarget, TargetGroup, assert_logged
 from pytest_lattice.model.grpc_wire import frame, messages
 from tests.grpc_calls import CALLS, Servicer, channel_to, orders, path, served_by
+from tests.model.refusals import refused
 
 
 def test_status_is_in_the_log() -> None:
@@ -51,3 +52,14 @@ def test_grpc_needs_a_group_that_speaks_it() -> None:
         with pytest.raises(ConfigurationError, match="speaks gRPC") as raised:
             network.add(TargetGroup("web", targets=[GrpcTarget()]))
         assert 'protocol_version="GRPC"' in raised.value.__notes__[0]
+
+
+def test_lambda_group_takes_no_servicer() -> None:
+    """A gRPC server is no function; it is refused when it is declared."""
+    with orders() as network:
+        assert refused(
+            network.add, TargetGroup("function", type="LAMBDA", targets=[GrpcTarget()])
+        ) == [
+            "target group `function`: `GrpcTarget` speaks gRPC",
+            'leave out type="LAMBDA", and write protocol_version="GRPC"',
+        ]

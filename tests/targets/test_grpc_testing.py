@@ -12,7 +12,9 @@ import grpc_testing  # type: ignore[import-untyped]  # it has no types
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, wrappers_pb2
 
+from pytest_lattice.targets.grpc_testing import TestingTarget
 from tests.grpc_calls import channel_to, orders
+from tests.model.refusals import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -185,3 +187,12 @@ def test_cancelled_call_ends(server: Any, servicer: Servicer) -> None:  # noqa: 
         call.cancel()
 
     assert call.code() is grpc.StatusCode.CANCELLED
+
+
+def test_server_that_is_built_otherwise_is_refused() -> None:
+    """A new version without the names that are read here is told from a mistake."""
+    assert refused(TestingTarget, object(), lambda _: None) == [
+        "a server of `grpc_testing` that is built otherwise: "
+        "'object' object has no attribute '_serverish'",
+        "register its servicers on a GrpcTarget, which needs no grpc_testing",
+    ]
