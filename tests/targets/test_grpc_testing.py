@@ -192,7 +192,9 @@ def test_cancelled_call_ends(server: Any, servicer: Servicer) -> None:  # noqa: 
 def test_server_that_is_built_otherwise_is_refused() -> None:
     """A new version without the names that are read here is told from a mistake."""
     assert refused(TestingTarget, object(), lambda _: None) == [
-        "a server of `grpc_testing` that is built otherwise: "
-        "'object' object has no attribute '_serverish'",
+        (
+            "a server of `grpc_testing` that is built otherwise: "
+            "'object' object has no attribute '_serverish'"
+        ),
         "register its servicers on a GrpcTarget, which needs no grpc_testing",
     ]
