@@ -86,6 +86,10 @@ INVALID_METADATA = Status(13, "Invalid metadata")
 EXPIRED = Status(4, "Deadline Exceeded")
 
 
+# How most calls end.
+_FINE, _FINE_TRAILERS = Status(0), (("grpc-status", "0"),)
+
+
 class FrameError(ValueError):
     """A body that consists of no gRPC frames."""
 
@@ -258,6 +262,8 @@ def _decoded(value: str) -> bytes:
 
 def trailers_of(status: Status) -> Headers:
     """Write how a call ended as trailers."""
+    if status == _FINE:
+        return _FINE_TRAILERS
     try:
         trailing = headers_of(status.trailing)
     except (ValueError, TypeError):
@@ -283,6 +289,8 @@ def grpc_status_in(headers: Headers) -> int | None:
 
 def status_of(trailers: Headers) -> Status | None:
     """Read how a call ended; None where the trailers do not say."""
+    if trailers == _FINE_TRAILERS:
+        return _FINE
     code = grpc_status_in(trailers)
     if code is None:
         return None

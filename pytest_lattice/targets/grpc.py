@@ -15,7 +15,6 @@ from pytest_lattice.model.grpc_wire import (
     LINE,
     Status,
     messages,
-    metadata_of,
     trailers_of,
 )
 from pytest_lattice.targets import grpc_aio
@@ -131,7 +130,7 @@ _NOT_FOUND = Status(12, "Method not found!")
 
 
 def _details(request: TargetRequest) -> CallDetails:
-    return CallDetails(request.request.path, metadata_of(request.headers))
+    return CallDetails(request.request.path, request.headers)
 
 
 def _ended(status: Status) -> TargetReply:

@@ -6,7 +6,13 @@ neither: what is registered is only called.
 
 from __future__ import annotations
 
-from inspect import isasyncgenfunction, iscoroutinefunction
+from inspect import (
+    CO_ASYNC_GENERATOR,
+    CO_COROUTINE,
+    isasyncgenfunction,
+    iscoroutinefunction,
+)
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pytest_lattice.errors import HIDE, advised
@@ -15,18 +21,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_lattice.model.grpc_wire import Metadata
+    from pytest_lattice.model.message import Headers
 
 __tracebackhide__ = HIDE
 
 
-class CallDetails(NamedTuple):
+class CallDetails:
     """What handlers and interceptors are asked with.
 
     Args:
         method: the path, ``/package.Service/Method``.
-        invocation_metadata: the metadata of the call.
+        headers: those of the call; most handlers never ask for the metadata in them.
     """
 
+    __slots__ = ("_headers", "method")
+
+    def __init__(self, method: str, headers: Headers) -> None:
+        self.method = method
+        self._headers = headers
+
+    @property
+    def invocation_metadata(self) -> Metadata:
+        """The metadata of the call."""
+        from pytest_lattice.model.grpc_wire import metadata_of
+
+        return metadata_of(self._headers)
+
+    def _replace(self, **changed: Any) -> Any:  # noqa: ANN401  # one that interceptors made
+        """Change it, as interceptors may: grpc's own is a named tuple."""
+        return _Changed(self.method, self.invocation_metadata)._replace(**changed)
+
+
+class _Changed(NamedTuple):
     method: str
     invocation_metadata: Metadata
 
@@ -122,4 +148,8 @@ def behavior_of(handler: Any) -> Any:  # noqa: ANN401  # an RpcMethodHandler
 
 def is_async_behavior(behavior: Any) -> bool:  # noqa: ANN401  # any callable
     """Tell a function of a `grpc.aio` servicer from a blocking one."""
+    plain = behavior.__func__ if type(behavior) is MethodType else behavior
+    if type(plain) is FunctionType and not plain.__dict__:
+        # As `inspect` would find, where nothing wraps or marks the function.
+        return bool(plain.__code__.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR))
     return iscoroutinefunction(behavior) or isasyncgenfunction(behavior)

@@ -47,6 +47,7 @@ _WINDOW = 64 * 1024
 _ENDING = threading.Lock()
 # Seconds until the end of time, as grpc's core counts it.
 _NO_DEADLINE = 2.0**63
+_BARE_HEAD = LatticeResponse(200, (("content-type", CONTENT_TYPE),))
 _UNKNOWN = grpc.StatusCode.UNKNOWN
 _INTERNAL = grpc.StatusCode.INTERNAL
 
@@ -492,4 +493,6 @@ class _Stream(Iterator[bytes]):
 
 def head_of(initial: Metadata) -> LatticeResponse:
     """Return the head of a gRPC response."""
-    return LatticeResponse(200, (("content-type", CONTENT_TYPE), *headers_of(initial)))
+    if not initial:
+        return _BARE_HEAD
+    return LatticeResponse(200, (*_BARE_HEAD.headers, *headers_of(initial)))
