@@ -7,7 +7,7 @@ reachable from it, so that a decision can be explained in the user's own words.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -96,6 +96,8 @@ class ServiceState:
     arn: str
     dns_name: str
     listeners: Mapping[int, ListenerState]
+    #: The target groups that it forwards to.
+    groups: tuple[GroupState, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +122,9 @@ class State:
     logged: Mapping[str, tuple[AccessLogSubscription, ...]]
     #: Whether any access log has a destination.
     delivers: bool
+    #: All services and target groups, by ARN.
+    services: Mapping[str, ServiceState]
+    groups: Mapping[str, GroupState]
     #: Remembers, by VPC, name, port and scheme, the ways that were taken.
     ways: dict[tuple[str, str, int, str], Way] = field(default_factory=dict)
 
@@ -127,22 +132,24 @@ class State:
 def compile_state(
     configuration: Configuration,
     status: Callable[[TargetGroup, Target], TargetStatus],
+    previous: State | None = None,
 ) -> State:
     """Compile a configuration.
 
     Args:
         configuration: one that holds together.
         status: the present status of a target.
+        previous: the state before; what has not changed since is taken from it.
 
     Returns:
         The state to decide on.
     """
     groups = {
-        group.arn: _group_state(configuration, group, status)
+        group.arn: _group_state(configuration, group, status, previous)
         for group in configuration.target_groups
     }
     services = {
-        service.arn: _service_state(configuration, service, groups)
+        service.arn: _service_state(configuration, service, groups, previous)
         for service in configuration.services
     }
     names = _names(configuration, services)
@@ -156,6 +163,8 @@ def compile_state(
         tuple(networks.values()),
         _logged(configuration),
         any(each.destination for each in configuration.access_log_subscriptions),
+        services,
+        groups,
     )
 
 
@@ -193,24 +202,35 @@ def _group_state(
     configuration: Configuration,
     group: TargetGroup,
     status: Callable[[TargetGroup, Target], TargetStatus],
+    previous: State | None,
 ) -> GroupState:
     vpc = configuration.vpc(group.vpc) if group.vpc is not None else None
+    vpc_id = vpc.id if vpc else "-"
+    statuses = [status(group, target) for target in group.registered]
+    # A VPC that was not declared before may have another range now.
+    if previous is not None and previous.configuration.vpcs is configuration.vpcs:
+        old = previous.groups.get(group.arn)
+        if (
+            old is not None
+            and (old.group is group and old.vpc_id == vpc_id)
+            and [target.status for target in old.targets] == statuses
+        ):
+            return old
     targets = tuple(
         TargetState(
             target=target,
             address=_address(group, target, vpc),
-            status=status(group, target),
+            status=now,
             outcome=Forwarded(group, target),
         )
-        for target in group.registered
+        for target, now in zip(group.registered, statuses, strict=True)
     )
-    serving = usable([target.status for target in targets])
     return GroupState(
         group=group,
         arn=group.arn,
-        vpc_id=vpc.id if vpc else "-",
+        vpc_id=vpc_id,
         targets=targets,
-        usable=tuple(targets[position] for position in serving),
+        usable=tuple(targets[position] for position in usable(statuses)),
         # A Lambda function is called as HTTP1.
         is_http1=group.protocol_version in {None, "HTTP1"},
     )
@@ -235,32 +255,31 @@ def address_in(cidr: str, key: str) -> str:
 
 
 def _service_state(
-    configuration: Configuration, service: Service, groups: Mapping[str, GroupState]
+    configuration: Configuration,
+    service: Service,
+    groups: Mapping[str, GroupState],
+    previous: State | None,
 ) -> ServiceState:
-    def resolve(rule: Rule | None, action: Action, listener_arn: str) -> RuleState:
-        arn = rule_arn(listener_arn, rule)
-        if isinstance(action, FixedResponse):
-            return RuleState(rule, arn, action, (), (), weightless=False, fixed=action)
-        found = tuple([group(each.target_group) for each in action.target_groups])
-        weights = tuple([each.weight for each in action.target_groups])
-        return RuleState(
-            rule,
-            arn,
-            action,
-            found,
-            weights,
-            weightless=not any(weights),
-            fixed=None,
-        )
+    old = None if previous is None else previous.services.get(service.arn)
+    if (
+        old is not None
+        and old.service is service
+        and all(groups.get(each.arn) is each for each in old.groups)
+    ):
+        return old
+    found: dict[str, GroupState] = {}
 
-    @cache
     def group(name: str) -> GroupState:
-        return groups[configuration.target_group_of(service, name).arn]
+        if name not in found:
+            found[name] = groups[configuration.target_group_of(service, name).arn]
+        return found[name]
 
     def compile_listener(listener: Listener) -> ListenerState:
         arn = service.listener_arn(listener)
-        rules = tuple([resolve(rule, rule.action, arn) for rule in listener.rules])
-        default = resolve(None, listener.default, arn)
+        rules = tuple(
+            [_rule_state(rule, rule.action, arn, group) for rule in listener.rules]
+        )
+        default = _rule_state(None, listener.default, arn, group)
         table = RuleTable(zip(listener.rules, rules, strict=True), default)
         return ListenerState(listener, rules, default, table)
 
@@ -272,4 +291,26 @@ def _service_state(
         listeners={
             int(each.port): compile_listener(each) for each in service.listeners
         },
+        groups=tuple(found.values()),
+    )
+
+
+def _rule_state(
+    rule: Rule | None,
+    action: Action,
+    listener_arn: str,
+    group: Callable[[str], GroupState],
+) -> RuleState:
+    arn = rule_arn(listener_arn, rule)
+    if isinstance(action, FixedResponse):
+        return RuleState(rule, arn, action, (), (), weightless=False, fixed=action)
+    weights = tuple([each.weight for each in action.target_groups])
+    return RuleState(
+        rule,
+        arn,
+        action,
+        tuple([group(each.target_group) for each in action.target_groups]),
+        weights,
+        weightless=not any(weights),
+        fixed=None,
     )

@@ -1,5 +1,7 @@
 """The configuration compiled for routing."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_lattice.model.access_log import AccessLogSubscription
 from pytest_lattice.model.action import Action, FixedResponse, Forward
+from pytest_lattice.model.configuration import Configuration
 from pytest_lattice.model.service import Listener, Rule, Service
 from pytest_lattice.model.service_network import (
     ResourceShare,
@@ -17,8 +20,8 @@ from pytest_lattice.model.service_network import (
     ServiceNetwork,
     Vpc,
 )
-from pytest_lattice.model.target_group import Target, TargetGroup
-from pytest_lattice.routing.state import GroupState, State, address_in
+from pytest_lattice.model.target_group import Target, TargetGroup, TargetStatus
+from pytest_lattice.routing.state import GroupState, State, address_in, compile_state
 from tests.routing.build import DEFAULT_VPC_ID, compiled, statuses
 
 OTHER = "222222222222"
@@ -294,3 +297,110 @@ def test_derived_address_is_a_hosts(size: int, subnet: int, key: str) -> None:
 def test_derived_address_never_changes() -> None:
     """Users' snapshots hold addresses, so a release must not derive other ones."""
     assert address_in("10.0.0.0/16", "i-1") == "10.0.6.95"
+
+
+# ------------------------------------------------------------------ what stays the same
+
+SHOP = Service(
+    "shop",
+    listeners=[
+        Listener(
+            "HTTP",
+            default=Forward({"blue": 1, "green": 1}),
+            rules=[Rule(1, path="/", action=Forward("red"))],
+        )
+    ],
+)
+CART = Service("cart", listeners=[Listener("HTTP", default=Forward("grey"))])
+
+
+def unhealthy(name: str) -> Callable[[TargetGroup, Target], TargetStatus]:
+    """Let the targets of one group be unhealthy."""
+    return lambda group, _: "UNHEALTHY" if group.name == name else "HEALTHY"
+
+
+def test_what_did_not_change_stays_compiled() -> None:
+    """A service that is the same value, with the same groups, keeps its state."""
+    names = ("blue", "green", "red", "grey")
+    groups = [TargetGroup(name, targets=["echo"]) for name in names]
+    configuration = Configuration().with_resources([*groups, SHOP, CART])
+    healthy = unhealthy("none")
+    before = compile_state(configuration, healthy)
+    same = compile_state(configuration, healthy, before)
+    one = compile_state(configuration, unhealthy("red"), before)
+    changed = configuration.with_changed([replace(CART, tags={"a": "b"})])
+    other = compile_state(changed, healthy, before)
+
+    assert all(same.services[arn] is state for arn, state in before.services.items())
+    assert all(same.groups[arn] is state for arn, state in before.groups.items())
+    assert one.services[CART.arn] is before.services[CART.arn]
+    assert one.services[SHOP.arn] is not before.services[SHOP.arn]
+    assert other.services[SHOP.arn] is before.services[SHOP.arn]
+    assert other.services[CART.arn].service.tags == {"a": "b"}
+
+
+_STATUSES = st.fixed_dictionaries(
+    {
+        name: st.sampled_from(["HEALTHY", "UNHEALTHY", "DRAINING"])
+        for name in ("blue", "green", "red", "grey")
+    }
+)
+
+
+def shape(state: State) -> object:
+    """Write a state down, whoever compiled it."""
+    return [
+        (
+            service.service,
+            [
+                (rule.arn, rule.weights, [(group_shape(each)) for each in rule.groups])
+                for listener in service.listeners.values()
+                for rule in (*listener.rules, listener.default)
+            ],
+            [group_shape(each) for each in service.groups],
+        )
+        for service in state.services.values()
+    ]
+
+
+def group_shape(group: GroupState) -> object:
+    """Write a target group down."""
+    targets = [(each.target, each.address, each.status) for each in group.targets]
+    return group.group, group.vpc_id, targets, [each.target for each in group.usable]
+
+
+@given(
+    st.lists(
+        st.tuples(_STATUSES, st.booleans(), st.booleans(), st.booleans()), max_size=5
+    )
+)
+def test_compiling_from_before_is_compiling_anew(
+    changes: list[tuple[dict[str, TargetStatus], bool, bool, bool]],
+) -> None:
+    """What was taken from the state before is what would have been compiled."""
+    vpc_id = "vpc-0123456789abcdef0"
+    groups = [
+        TargetGroup(name, targets=["echo"], vpc=vpc_id if name == "blue" else "default")
+        for name in ("blue", "green", "red", "grey")
+    ]
+    configuration = Configuration().with_resources([*groups, SHOP, CART])
+    state: State | None = None
+    for now, changed, another, declared in changes:
+        if changed:
+            configuration = configuration.with_changed(
+                [replace(SHOP, tags={"now": str(now)})]
+            )
+        if another and not configuration.service_networks:
+            # Another owner: the VPC that stands in is another one, too.
+            early = Service("early", account="000000000001")
+            if early not in configuration.services:
+                configuration = configuration.with_resources([early])
+        if declared and not configuration.vpcs:
+            vpc = Vpc(vpc_id, cidr="10.9.0.0/16")
+            configuration = configuration.with_resources([vpc])
+
+        def status(group: TargetGroup, _: Target) -> TargetStatus:
+            return now[group.name]  # noqa: B023  # called before the next turn
+
+        state = compile_state(configuration, status, state)
+        assert shape(state) == shape(compile_state(configuration, status))
