@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from pytest_lattice.loaders.document import dump, load
     from pytest_lattice.loaders.topology import export
+    from pytest_lattice.logs.metrics import Datapoint, Metrics
     from pytest_lattice.logs.query import AccessLog
     from pytest_lattice.model.access_log import AccessLogEntry, AccessLogSubscription
     from pytest_lattice.model.action import FixedResponse, Forward, WeightedTargetGroup
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from pytest_lattice.model.source import SourceLocation
     from pytest_lattice.model.target_group import HealthCheck, Target, TargetGroup
     from pytest_lattice.network import LatticeNetwork
+    from pytest_lattice.rollout.step import RolloutResult, RolloutStep, StepResult
     from pytest_lattice.targets.base import (
         AppTarget,
         AsyncTargetReply,
@@ -76,6 +78,7 @@ __all__ = [
     "Clock",
     "ConfigurationError",
     "Credentials",
+    "Datapoint",
     "Decision",
     "DeliveryError",
     "Denied",
@@ -95,15 +98,19 @@ __all__ = [
     "LatticeWarning",
     "Listener",
     "LogDestination",
+    "Metrics",
     "Organization",
     "ResourceShare",
     "Role",
+    "RolloutResult",
+    "RolloutStep",
     "Rule",
     "Service",
     "ServiceAssociation",
     "ServiceNetwork",
     "SigV4Auth",
     "SourceLocation",
+    "StepResult",
     "Target",
     "TargetError",
     "TargetGroup",
@@ -151,6 +158,7 @@ _MODULES = {
     ),
     "loaders.document": ("dump", "load"),
     "loaders.topology": ("export",),
+    "logs.metrics": ("Datapoint", "Metrics"),
     "logs.query": ("AccessLog",),
     "model.access_log": ("AccessLogEntry", "AccessLogSubscription"),
     "model.action": ("FixedResponse", "Forward", "WeightedTargetGroup"),
@@ -178,6 +186,7 @@ _MODULES = {
     "model.source": ("SourceLocation",),
     "model.target_group": ("HealthCheck", "Target", "TargetGroup"),
     "network": ("LatticeNetwork",),
+    "rollout.step": ("RolloutResult", "RolloutStep", "StepResult"),
     "targets.base": ("AppTarget", "AsyncTargetReply", "TargetReply", "TargetRequest"),
     "targets.grpc_servicers": ("GrpcTarget",),
     "targets.lambda_event": ("LambdaSettings",),

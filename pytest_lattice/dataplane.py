@@ -1,14 +1,12 @@
 """The path of one request: decide, call the target, record.
 
 The blocking and the async path differ only in how the target is called; all else
-is shared.  It holds the compiled state and the history; apps are asked of the network.
+is shared.  It holds the compiled state; apps are asked of the network.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import count
-from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_lattice.clients.base import AsyncReply, Reply
@@ -92,13 +90,12 @@ class _Counter:
 
 
 class DataPlane:
-    """Answers requests on a compiled state and keeps what happened.
+    """Answers requests on a compiled state and tells what happened.
 
     Args:
         clock: the network's clock.
         draw: where choices come from.
         id_prefix: how request ids begin; with a counter they are UUID-like.
-        history: how many exchanges are kept.
         app_of: finds what answers behind a target.
         record: called with each finished exchange.
     """
@@ -109,23 +106,17 @@ class DataPlane:
         clock: Clock,
         draw: Draw,
         id_prefix: str,
-        history: int,
         app_of: Callable[[TargetGroup, Target], AppTarget],
         record: Callable[[Exchange], None],
     ) -> None:
         """Start without a state."""
         # Changed together, so that no request sees one without the other.
         self._compiled: tuple[State | None, Admit | None] = (None, None)
-        self.exchanges: deque[Exchange] = deque(maxlen=history)
-        #: How many exchanges there were in all.
-        self.total = 0
         self._clock = clock
         self._draw = draw
         self._id_prefix = id_prefix
         # Counting is one step, so threads need no lock.
         self._ids = count(1)
-        # Reentrant: a stream may end while garbage is collected, anywhere.
-        self._lock = RLock()
         self._app_of = app_of
         self._record = record
         self._hops: dict[_HopKey, tuple[AppTarget, Route, Headers]] = {}
@@ -174,7 +165,7 @@ class DataPlane:
             raise
         if isinstance(reply.body, bytes):
             exchange = self._exchange(flight, reply, received, len(reply.body))
-            self._keep(exchange)
+            self._record(exchange)
             return Reply(flight.decision, exchange, reply.body, reply.trailers)
         return Reply(
             flight.decision,
@@ -201,7 +192,7 @@ class DataPlane:
             raise
         if isinstance(answer.body, bytes):
             exchange = self._exchange(flight, answer, received, len(answer.body))
-            self._keep(exchange)
+            self._record(exchange)
             return AsyncReply(flight.decision, exchange, answer.body, answer.trailers)
         return AsyncReply(
             flight.decision,
@@ -276,7 +267,7 @@ class DataPlane:
             len(body),
             failure_reason=failure_reason_of(decision),
         )
-        self._keep(exchange)
+        self._record(exchange)
         return exchange, body
 
     def _exchange(
@@ -306,13 +297,6 @@ class DataPlane:
             None if reply.trailers is None else _grpc_status(reply.trailers()),
         )
 
-    def _keep(self, exchange: Exchange) -> None:
-        # Together, or the log would say that more were dropped than there were.
-        with self._lock:
-            self.exchanges.append(exchange)
-            self.total += 1
-        self._record(exchange)
-
     def _failed(
         self, flight: _Flight, received: _Counter, error: BaseException
     ) -> None:
@@ -332,7 +316,7 @@ class DataPlane:
             # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400, client closed
             status, reason = 400, "ClientConnectionClosed"
             detail = f"the request was broken off by {name}"
-        self._keep(
+        self._record(
             Exchange(
                 flight.decision,
                 LatticeResponse(status, ()),
@@ -391,7 +375,7 @@ class DataPlane:
             if failure_reason is not None:
                 exchange = exchange._replace(failure_reason=failure_reason)
             self._open.discard(ending)
-            self._keep(exchange)
+            self._record(exchange)
 
         ending = Ending(end)
         self._open.add(ending)

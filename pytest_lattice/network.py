@@ -25,13 +25,16 @@ from pytest_lattice.errors import (
     advised,
     unknown,
 )
+from pytest_lattice.history import History
 from pytest_lattice.logs.deliveries import Deliverer, Deliveries, delivered
 from pytest_lattice.logs.query import AccessLog
+from pytest_lattice.logs.tally import Tally
 from pytest_lattice.model.configuration import Changeable, Configuration, Resource
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, request_id_prefix
 from pytest_lattice.model.target_group import TargetStatus
 from pytest_lattice.model.value import is_whole
 from pytest_lattice.questions import Questions
+from pytest_lattice.rollout.run import Rollouts
 from pytest_lattice.routing.overview import overview
 from pytest_lattice.routing.state import State, compile_state
 
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
     from pytest_lattice.decision.decide import Decision
     from pytest_lattice.decision.exchange import Exchange
+    from pytest_lattice.logs.metrics import Metrics
     from pytest_lattice.model.auth_settings import AuthSettings
     from pytest_lattice.model.caller import Caller, Role, User
     from pytest_lattice.model.service import Service
@@ -54,7 +58,7 @@ _STATUSES: tuple[str, ...] = get_args(TargetStatus)
 HISTORY = 50_000
 
 
-class LatticeNetwork(Doors, Deliverer):
+class LatticeNetwork(Doors, Deliverer, Rollouts):
     """A service network that lives in the test process.
 
     Under pytest it comes from the fixture `lattice_network`; elsewhere construct it
@@ -102,7 +106,6 @@ class LatticeNetwork(Doors, Deliverer):
         # One change at a time; reentrant, since hooks may make one.
         self._change, self._configuration = RLock(), Configuration()
         self._statuses: dict[TargetKey, TargetStatus] = {}
-        self._deliveries = Deliveries(self.clock, history)
         self._auth_settings, self._warned = auth_settings, set[str]()
         self._questions = Questions(self.clock, DRAWS[draw](seed))
         self._hook = hook if hook is not None else _own_hooks(plugins)
@@ -112,11 +115,12 @@ class LatticeNetwork(Doors, Deliverer):
             lambda_settings=lambda_settings,
             hook=self._hook,
         )
+        self._deliveries, self._tally = Deliveries(self.clock, history), Tally()
+        self._history = History(history, self._tally.fold)
         self._plane = DataPlane(
             clock=self.clock,
             draw=DRAWS[draw](seed),
             id_prefix=request_id_prefix(seed),
-            history=history,
             app_of=self._apps.of,
             record=self._record,
         )
@@ -345,7 +349,7 @@ class LatticeNetwork(Doors, Deliverer):
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """The exchanges that are kept, oldest first."""
-        return tuple(self._plane.exchanges)
+        return tuple(self._history.exchanges)
 
     @property
     def access_log(self) -> AccessLog:
@@ -354,7 +358,7 @@ class LatticeNetwork(Doors, Deliverer):
         It does not ask whether a subscription switched them on; `access_log_of`
         does.
         """
-        return self._log(self._plane.exchanges)
+        return self._log(self._history.exchanges)
 
     def access_log_of(self, resource: str) -> AccessLog:
         """Return the entries that the subscription of a resource gets.
@@ -368,13 +372,26 @@ class LatticeNetwork(Doors, Deliverer):
         AWS: vpc-lattice/latest/ug/monitoring-access-logs
         """
         return self._log(
-            delivered(self._plane.exchanges, self._configuration, resource)
+            delivered(self._history.exchanges, self._configuration, resource)
         )
+
+    @property
+    def metrics(self) -> Metrics:
+        """What CloudWatch would have of services and target groups by now.
+
+        It counts all exchanges, also those that are no longer kept.
+
+        AWS: vpc-lattice/latest/ug/monitoring-cloudwatch
+        """
+        from pytest_lattice.logs.metrics import Metrics
+
+        self._history.hand_out()
+        return Metrics(self._tally, self._configuration, self.clock.microseconds)
 
     def _log(self, exchanges: Iterable[Exchange]) -> AccessLog:
         entries = (each.log_entry for each in exchanges)
-        dropped = self._plane.total - len(self._plane.exchanges)
-        return AccessLog((each for each in entries if each is not None), dropped)
+        kept = (each for each in entries if each is not None)
+        return AccessLog(kept, self._history.dropped)
 
     # ---- how it works inside ------------------------------------------------
 
@@ -391,6 +408,7 @@ class LatticeNetwork(Doors, Deliverer):
                 # Targets serve from the start; probing is not modelled yet.
                 or ("HEALTHY" if group.health_check_enabled else "UNAVAILABLE")
             ),
+            self._plane.state,
         )
         admission = Admission(
             configuration, self._auth_settings, wall=self.clock.wall, warn=self._warn
@@ -408,6 +426,7 @@ class LatticeNetwork(Doors, Deliverer):
         self._plane.use(state, admission)
 
     def _record(self, exchange: Exchange) -> None:
+        self._history.keep(exchange)
         # A stream may end after the network was closed, and its files with it.
         if exchange.decision.state.delivers and self._plane.state is not None:
             self._deliveries.write(exchange)

@@ -26,7 +26,7 @@ BELOW_PLUGIN = (
     WINGS
     | CORE
     | {"network", "dataplane", "streams", "entrances", "questions", "apps"}
-    | {"clock", "draws"}
+    | {"clock", "draws", "history", "rollout"}
 )
 
 # Which layers a layer may import beside itself. An arrow that is not here is forbidden,
@@ -45,9 +45,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "questions": CORE | {"clients", "clock"},
     "entrances": CORE | {"clients", "questions", "clock"},
     "apps": CORE | {"targets", "clock"},
+    "history": CORE,
+    "rollout": CORE | {"clock", "history", "logs"},
     "network": WINGS
     | CORE
-    | {"apps", "dataplane", "entrances", "questions"}
+    | {"apps", "dataplane", "entrances", "history", "questions", "rollout"}
     | {"clock", "draws", "hookspecs"},
     # For typing only: what the hooks are given.
     "hookspecs": BELOW_PLUGIN,

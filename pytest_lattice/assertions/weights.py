@@ -38,6 +38,7 @@ from pytest_lattice.errors import (
 )
 from pytest_lattice.model.action import FixedResponse
 from pytest_lattice.model.outcome import Forwarded
+from pytest_lattice.model.text import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -437,8 +438,7 @@ def _table(split: _Split, counts: Mapping[str, int] | None) -> list[str]:
             row.append(f"{counts[name]} ({counts[name] / n:.1%})")
         rows.append(row)
     rows[0] = rows[0][: len(rows[1])]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return aligned(rows)
 
 
 def _digits(split: _Split) -> int:

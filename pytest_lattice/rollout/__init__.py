@@ -1,0 +1,1 @@
+"""Weights that shift step by step, and back when a check fails."""
