@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_lattice.model.auth_settings import AuthSettings
     from pytest_lattice.model.caller import Certificate, Role, User
     from pytest_lattice.model.credentials import Credentials
+    from pytest_lattice.model.fault import Fault
     from pytest_lattice.model.log_destination import LogDestination
     from pytest_lattice.model.message import LatticeRequest, LatticeResponse
     from pytest_lattice.model.outcome import (
@@ -83,6 +84,7 @@ __all__ = [
     "DeliveryError",
     "Denied",
     "Exchange",
+    "Fault",
     "FixedResponse",
     "Forward",
     "Forwarded",
@@ -165,6 +167,7 @@ _MODULES = {
     "model.auth_settings": ("AuthSettings",),
     "model.caller": ("Certificate", "Role", "User"),
     "model.credentials": ("Credentials",),
+    "model.fault": ("Fault",),
     "model.log_destination": ("LogDestination",),
     "model.message": ("LatticeRequest", "LatticeResponse"),
     "model.outcome": (

@@ -18,7 +18,7 @@ from pytest_lattice.errors import (
     LatticeError,
 )
 from pytest_lattice.model.action import FixedResponse
-from pytest_lattice.model.message import LatticeResponse
+from pytest_lattice.model.message import ClientGoneError, LatticeResponse
 from pytest_lattice.model.outcome import Denied, Unreachable, Unroutable
 from pytest_lattice.routing.forwarding import (
     added_headers,
@@ -26,21 +26,26 @@ from pytest_lattice.routing.forwarding import (
     to_client,
     to_target,
 )
-from pytest_lattice.streams import Body, Ending
-from pytest_lattice.targets.base import Route, TargetRequest
+from pytest_lattice.streams import Body, Ending, RequestBody, too_late
+from pytest_lattice.targets.base import (
+    CutError,
+    Route,
+    TargetRequest,
+    aclose_body,
+    close_body,
+)
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncIterable,
-        AsyncIterator,
         Callable,
         Iterable,
-        Iterator,
     )
 
     from pytest_lattice.clock import Clock
     from pytest_lattice.decision.admission import Admission, Admit
     from pytest_lattice.model.message import Headers, LatticeRequest
+    from pytest_lattice.model.outcome import Outcome
     from pytest_lattice.model.target_group import Target, TargetGroup
     from pytest_lattice.routing.state import State, TargetState
     from pytest_lattice.routing.weights import Draw
@@ -54,6 +59,7 @@ _BODIES = {
     500: b"Internal Server Error",
     502: b"Bad Gateway",
     503: b"Service Unavailable",
+    504: b"Gateway Timeout",
 }
 
 
@@ -68,25 +74,6 @@ class _Flight(NamedTuple):
     request_id: str
     call: TargetRequest | None
     app: AppTarget | None
-
-
-class _Counter:
-    """How many bytes of a request body passed, and when the last one did.
-
-    `error` is what the body itself raised, which is the client's.
-    """
-
-    __slots__ = ("error", "last", "size")
-
-    def __init__(self, body: object, now: int) -> None:
-        self.size = len(body) if isinstance(body, bytes) else 0
-        self.last = now
-        self.error: BaseException | None = None
-
-    def count(self, chunk: bytes, now: int) -> bytes:
-        self.size += len(chunk)
-        self.last = now
-        return chunk
 
 
 class DataPlane:
@@ -152,17 +139,26 @@ class DataPlane:
     def handle(self, request: LatticeRequest, body: bytes | Iterable[bytes]) -> Reply:
         """Answer a request, blocking the calling thread."""
         flight = self._start(request)
-        received = _Counter(body, flight.decision.now)
+        received = RequestBody(body, flight.decision.now)
         if flight.call is None or flight.app is None:
             exchange, own = self._own_answer(flight, received)
             return Reply(flight.decision, exchange, own)
         if not isinstance(body, bytes):
-            body = self._counted(body, received)
+            body = received.counted(body, self._clock)
+        cut = None
         try:
             reply = flight.app.call(flight.call, body)
+            if self._clock.microseconds != received.last:
+                cut = too_late(flight.call, received.last, self._clock.microseconds)
+                if cut is not None:
+                    close_body(reply.body)
+        except CutError as error:
+            cut = error
         except BaseException as error:
             self._failed(flight, received, error)
             raise
+        if cut is not None:
+            return Reply(flight.decision, *self._answer(flight, received, cut))
         if isinstance(reply.body, bytes):
             exchange = self._exchange(flight, reply, received, len(reply.body))
             self._record(exchange)
@@ -170,7 +166,12 @@ class DataPlane:
         return Reply(
             flight.decision,
             self._exchange(flight, reply, received, 0),
-            Body(reply.body, self._stream_end(flight, reply, received)),
+            Body(
+                reply.body,
+                flight.call,
+                self._clock,
+                self._stream_end(flight, reply, received),
+            ),
             reply.trailers,
         )
 
@@ -179,17 +180,26 @@ class DataPlane:
     ) -> AsyncReply:
         """Answer a request without blocking the running event loop."""
         flight = self._start(request)
-        received = _Counter(body, flight.decision.now)
+        received = RequestBody(body, flight.decision.now)
         if flight.call is None or flight.app is None:
             exchange, own = self._own_answer(flight, received)
             return AsyncReply(flight.decision, exchange, own)
         if not isinstance(body, bytes):
-            body = self._acounted(body, received)
+            body = received.acounted(body, self._clock)
+        cut = None
         try:
             answer = await flight.app.acall(flight.call, body)
+            if self._clock.microseconds != received.last:
+                cut = too_late(flight.call, received.last, self._clock.microseconds)
+                if cut is not None:
+                    await aclose_body(answer.body)
+        except CutError as error:
+            cut = error
         except BaseException as error:
             self._failed(flight, received, error)
             raise
+        if cut is not None:
+            return AsyncReply(flight.decision, *self._answer(flight, received, cut))
         if isinstance(answer.body, bytes):
             exchange = self._exchange(flight, answer, received, len(answer.body))
             self._record(exchange)
@@ -197,7 +207,12 @@ class DataPlane:
         return AsyncReply(
             flight.decision,
             self._exchange(flight, answer, received, 0),
-            Body(answer.body, self._stream_end(flight, answer, received)),
+            Body(
+                answer.body,
+                flight.call,
+                self._clock,
+                self._stream_end(flight, answer, received),
+            ),
             answer.trailers,
         )
 
@@ -237,21 +252,23 @@ class DataPlane:
         return _Flight(decision, request_id, call, app)
 
     def _own_answer(
-        self, flight: _Flight, received: _Counter
+        self, flight: _Flight, received: RequestBody
     ) -> tuple[Exchange | None, bytes]:
         """Answer in place of a target, or not at all."""
-        decision, outcome = flight.decision, flight.decision.outcome
-        if isinstance(outcome, Unreachable):
+        if isinstance(flight.decision.outcome, Unreachable):
             return None, b""
-        if isinstance(outcome, FixedResponse):
-            status = outcome.status_code
-        elif isinstance(outcome, Unroutable | Denied):
-            status = outcome.status
-        else:
-            raise TypeError(f"outcome `{outcome}` without a target")
+        return self._answer(flight, received, None)
+
+    def _answer(
+        self, flight: _Flight, received: RequestBody, cut: CutError | None
+    ) -> tuple[Exchange, bytes]:
+        """Answer, as decided or for a target that has not answered in time."""
+        decision = flight.decision
+        # AWS is silent: our choice of the status of a target that is too late
+        status = 504 if cut is not None else _own_status(decision.outcome)
         body = _BODIES.get(status, b"")
-        if isinstance(outcome, Denied):
-            body = outcome.body.encode("utf-8", "replace")
+        if isinstance(decision.outcome, Denied):
+            body = decision.outcome.body.encode("utf-8", "replace")
         headers: Headers = (
             ("content-type", "text/plain"),
             ("content-length", str(len(body))),
@@ -267,6 +284,13 @@ class DataPlane:
             len(body),
             failure_reason=failure_reason_of(decision),
         )
+        if cut is not None:
+            exchange = exchange._replace(
+                to_target=(received.last - decision.now) // 1000,
+                duration=(cut.when - decision.now) // 1000,
+                failure_reason=cut.reason,
+                detail=str(cut),
+            )
         self._record(exchange)
         return exchange, body
 
@@ -274,7 +298,7 @@ class DataPlane:
         self,
         flight: _Flight,
         reply: TargetReply | AsyncTargetReply,
-        received: _Counter,
+        received: RequestBody,
         sent: int,
         *,
         began: int | None = None,
@@ -298,7 +322,7 @@ class DataPlane:
         )
 
     def _failed(
-        self, flight: _Flight, received: _Counter, error: BaseException
+        self, flight: _Flight, received: RequestBody, error: BaseException
     ) -> None:
         """Record that no answer came; the client gets the error itself."""
         if isinstance(error, ConfigurationError | BlockingCallError):
@@ -315,7 +339,10 @@ class DataPlane:
         else:
             # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400, client closed
             status, reason = 400, "ClientConnectionClosed"
-            detail = f"the request was broken off by {name}"
+            # A client that gave up says why.
+            gave_up = isinstance(error, ClientGoneError) and str(error)
+            detail = "the request was broken off"
+            detail += f": {error}" if gave_up else f" by {name}"
         self._record(
             Exchange(
                 flight.decision,
@@ -330,36 +357,11 @@ class DataPlane:
             )
         )
 
-    def _counted(self, body: Iterable[bytes], received: _Counter) -> Iterator[bytes]:
-        chunks = iter(body)
-        while True:
-            try:
-                chunk = next(chunks)
-                counted = received.count(chunk, self._clock.microseconds)
-            except StopIteration:
-                return
-            except BaseException as error:
-                received.error = error
-                raise
-            yield counted
-
-    async def _acounted(
-        self, body: AsyncIterable[bytes], received: _Counter
-    ) -> AsyncIterator[bytes]:
-        chunks = aiter(body)
-        while True:
-            try:
-                chunk = await anext(chunks)
-                counted = received.count(chunk, self._clock.microseconds)
-            except StopAsyncIteration:
-                return
-            except BaseException as error:
-                received.error = error
-                raise
-            yield counted
-
     def _stream_end(
-        self, flight: _Flight, reply: TargetReply | AsyncTargetReply, received: _Counter
+        self,
+        flight: _Flight,
+        reply: TargetReply | AsyncTargetReply,
+        received: RequestBody,
     ) -> Ending:
         """Say what is recorded when the last byte of a streamed body is through."""
         began = self._clock.microseconds
@@ -370,16 +372,47 @@ class DataPlane:
             # A target may answer while it still reads; no moment counts twice.
             later = max(began, received.last)
             exchange = self._exchange(flight, reply, received, sent, began=later)
-            if failure_reason is not None and received.error is not None:
-                failure_reason = "ClientConnectionClosed"
             if failure_reason is not None:
+                if received.error is not None:
+                    failure_reason = "ClientConnectionClosed"
                 exchange = exchange._replace(failure_reason=failure_reason)
+                exchange = _broken_off(exchange, ending.error, later)
             self._open.discard(ending)
             self._record(exchange)
 
         ending = Ending(end)
         self._open.add(ending)
         return ending
+
+
+def _own_status(outcome: Outcome) -> int:
+    if isinstance(outcome, FixedResponse):
+        return outcome.status_code
+    if isinstance(outcome, Unroutable | Denied):
+        return outcome.status
+    raise TypeError(f"outcome `{outcome}` without a target")
+
+
+def _broken_off(
+    exchange: Exchange, error: BaseException | None, began: int
+) -> Exchange:
+    """Say why a streamed body did not come to its end, where that is known.
+
+    Args:
+        exchange: as it would be, had nobody given up.
+        error: what ended it.
+        began: when the target's first byte came.
+    """
+    if isinstance(error, ClientGoneError) and str(error):
+        return exchange._replace(detail=str(error))
+    if not isinstance(error, CutError):
+        return exchange
+    return exchange._replace(
+        detail=str(error),
+        duration=(error.when - exchange.decision.now) // 1000,
+        from_target=max(error.when - began, 0) // 1000,
+        grpc_status=None,
+    )
 
 
 def _route(decision: Decision, target: TargetState) -> tuple[Route, Headers]:
@@ -394,6 +427,7 @@ def _route(decision: Decision, target: TargetState) -> tuple[Route, Headers]:
         target=target.target,
         address=target.address,
         source_vpc_arn=way.vpc.arn,
+        idle_timeout=way.service.service.idle_timeout_seconds,
     )
     added = added_headers(
         scheme=decision.request.scheme,

@@ -79,7 +79,9 @@ class Entrances:
         settings: dict[str, Any] = {
             "transport": edge.NetworkTransport(
                 self.plane, source, library=library, http2=http2
-            )
+            ),
+            # httpx's own of 5 seconds would end what a test makes late on purpose.
+            "timeout": None,
         }
         if service is not None:
             settings["base_url"] = base_url(
@@ -178,7 +180,8 @@ class Doors:
             role: the role or user that signs each request with SigV4, by name, ARN
                 or value; None signs nothing.
             library: the module `httpx` (default) or `httpx2`.
-            options: what `httpx.Client` takes, such as ``headers`` or ``timeout``.
+            options: what `httpx.Client` takes, such as ``headers``, or a ``timeout``,
+                which is none unless given.
 
         Returns:
             The client; responses carry the `Exchange` in

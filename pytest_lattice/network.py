@@ -25,6 +25,7 @@ from pytest_lattice.errors import (
     advised,
     unknown,
 )
+from pytest_lattice.faults import Faults
 from pytest_lattice.history import History
 from pytest_lattice.logs.deliveries import Deliverer, Deliveries, delivered
 from pytest_lattice.logs.query import AccessLog
@@ -103,10 +104,10 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
         self.seed, self.draw, self.update_files = seed, draw, update_files
         #: The virtual clock.
         self.clock = Clock()
+        self._configuration, self._auth_settings = Configuration(), auth_settings
+        self._statuses, self._warned = dict[TargetKey, TargetStatus](), set[str]()
         # One change at a time; reentrant, since hooks may make one.
-        self._change, self._configuration = RLock(), Configuration()
-        self._statuses: dict[TargetKey, TargetStatus] = {}
-        self._auth_settings, self._warned = auth_settings, set[str]()
+        self._change = RLock()
         self._questions = Questions(self.clock, DRAWS[draw](seed))
         self._hook = hook if hook is not None else _own_hooks(plugins)
         self._apps = Apps(
@@ -117,11 +118,12 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
         )
         self._deliveries, self._tally = Deliveries(self.clock, history), Tally()
         self._history = History(history, self._tally.fold)
+        self._faults = Faults(self._apps.of, self.clock, lambda_settings)
         self._plane = DataPlane(
             clock=self.clock,
             draw=DRAWS[draw](seed),
             id_prefix=request_id_prefix(seed),
-            app_of=self._apps.of,
+            app_of=self._faults.of,
             record=self._record,
         )
         self._entrances = Entrances(self._plane, self._questions, self.clock)
@@ -142,7 +144,7 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
         Args:
             resources: service networks, services, target groups, VPCs,
                 associations, shares, organizations, roles, users, access log
-                subscriptions.
+                subscriptions, faults.
 
         Raises:
             ConfigurationError: what AWS would refuse, an unknown name, or a target
@@ -179,7 +181,7 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
             self._replace(self._configuration.with_changed(resources))
 
     def remove(self, *resources: Resource) -> None:
-        """Take back what is declared, such as a VPC association or a service.
+        """Take back what is declared, such as a VPC association or a fault.
 
         Requests in flight keep what they were decided on.
 
@@ -422,6 +424,7 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
             warnings.warn(text, LatticeWarning, stacklevel=2)
 
     def _use(self, state: State, admission: Admission) -> None:
+        self._faults.use(state.configuration)
         self._questions.use(state, admission)
         self._plane.use(state, admission)
 

@@ -26,7 +26,7 @@ BELOW_PLUGIN = (
     WINGS
     | CORE
     | {"network", "dataplane", "streams", "entrances", "questions", "apps"}
-    | {"clock", "draws", "history", "rollout"}
+    | {"clock", "draws", "faults", "history", "rollout"}
 )
 
 # Which layers a layer may import beside itself. An arrow that is not here is forbidden,
@@ -40,16 +40,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     **dict.fromkeys(WINGS, CORE),
     "clock": frozenset({"model", "routing", "errors"}),
     "draws": frozenset({"model", "routing", "errors"}),
-    "streams": frozenset(),
+    "streams": CORE | {"targets", "clock"},
     "dataplane": CORE | {"clients", "targets", "clock", "streams"},
     "questions": CORE | {"clients", "clock"},
     "entrances": CORE | {"clients", "questions", "clock"},
     "apps": CORE | {"targets", "clock"},
+    "faults": CORE | {"targets", "clock"},
     "history": CORE,
     "rollout": CORE | {"clock", "history", "logs"},
     "network": WINGS
     | CORE
-    | {"apps", "dataplane", "entrances", "history", "questions", "rollout"}
+    | {"apps", "dataplane", "entrances", "faults", "history", "questions", "rollout"}
     | {"clock", "draws", "hookspecs"},
     # For typing only: what the hooks are given.
     "hookspecs": BELOW_PLUGIN,

@@ -1,4 +1,4 @@
-"""Streamed bodies: what is told of their end, whichever way it comes."""
+"""Bodies on their way: what is counted, what is cut, what is told of their end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_lattice.streams import Body, Ending
+from pytest_lattice.clock import Clock
+from pytest_lattice.streams import Body, Ending, RequestBody, too_late
+from pytest_lattice.targets.base import CutError
+from tests.targets.test_faulty import Chunks
+from tests.targets.test_lambda_event import a_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 End = tuple[int, str | None]
+SECOND = 1_000_000
+#: A request that came when the clocks of these tests begin.
+CALL = a_request()._replace(time_epoch=Clock().microseconds)
 
 
 @pytest.fixture
@@ -50,13 +57,13 @@ def test_end_is_told_with_its_size(
             yield chunk
 
     async def read() -> list[bytes]:
-        body = Body(chunks(), ending)
+        body = Body(chunks(), CALL, Clock(), ending)
         found = [chunk async for chunk in body]
         await body.aclose()
         return found
 
     if blocking:
-        body = Body(iter((b"one", b"", b"three")), ending)
+        body = Body(iter((b"one", b"", b"three")), CALL, Clock(), ending)
         assert list(body) == [b"one", b"", b"three"]
         body.close()
     else:
@@ -85,13 +92,13 @@ def test_who_broke_it_off_is_told(
     """An exception of the target is the target's; an interruption is the client's."""
 
     async def read() -> None:
-        body = Body(abroken(error), ending)
+        body = Body(abroken(error), CALL, Clock(), ending)
         await anext(body)
         with pytest.raises(type(error)):
             await anext(body)
 
     if blocking:
-        body = Body(broken(error), ending)
+        body = Body(broken(error), CALL, Clock(), ending)
         next(body)
         with pytest.raises(type(error)):
             next(body)
@@ -109,10 +116,123 @@ def read_now(reading: object) -> None:
 
 def test_end_can_be_told_from_outside(ending: Ending, ends: list[End]) -> None:
     """A body that nobody closed has its end told by who waits for it."""
-    body = Body(iter((b"one", b"two")), ending)
+    body = Body(iter((b"one", b"two")), CALL, Clock(), ending)
     next(body)
     del body
 
     ending.finish("ClientConnectionClosed")
 
     assert ends == [(3, "ClientConnectionClosed")]
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_body_that_is_too_old_is_closed(ends: list[End], *, blocking: bool) -> None:
+    """A body that outlives its connection is cut, and the target's is closed."""
+    source, clock = Chunks([b"ab", b"c"]), Clock()
+    errors: list[BaseException | None] = []
+
+    def end(sent: int, reason: str | None) -> None:
+        ends.append((sent, reason))
+        errors.append(last.error)
+
+    last = Ending(end)
+    body = Body(source, CALL, clock, last)
+
+    async def read() -> bytes:
+        return await anext(body)
+
+    def step() -> bytes:
+        return next(body) if blocking else asyncio.run(read())
+
+    assert step() == b"ab"
+    clock.advance(601)
+    with pytest.raises(CutError) as caught:
+        step()
+
+    assert source.closed
+    assert ends == [(2, "ConnectionDurationExceeded")]
+    assert errors == [caught.value]
+    assert last.error is None
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_client_that_closes_ends_the_target(
+    ending: Ending, ends: list[End], *, blocking: bool
+) -> None:
+    """A client that leaves early ends the body of the target as well, once."""
+    source = Chunks([b"ab", b"c"])
+    body = Body(source, CALL, Clock(), ending)
+
+    async def leave() -> None:
+        await anext(body)
+        await body.aclose()
+        await body.aclose()
+
+    if blocking:
+        next(body)
+        body.close()
+        body.close()
+    else:
+        asyncio.run(leave())
+
+    assert source.closed
+    assert ends == [(2, "ClientConnectionClosed")]
+
+
+@pytest.mark.parametrize(
+    ("heard", "now", "expected"),
+    [
+        pytest.param(0, 60, None, id="in-time"),
+        pytest.param(0, 60.000001, ("TargetDataTimeout", 60), id="silent"),
+        pytest.param(0, 700, ("TargetDataTimeout", 60), id="silent-for-ever"),
+        pytest.param(560, 600, None, id="old-but-in-time"),
+        pytest.param(560, 601, ("ConnectionDurationExceeded", 600), id="too-old"),
+        pytest.param(650, 651, ("ConnectionDurationExceeded", 650), id="reads-late"),
+    ],
+)
+def test_too_late(heard: float, now: float, expected: tuple[str, float] | None) -> None:
+    """What is heard after a limit is cut, at that limit or when it was asked for."""
+    call = a_request()._replace(time_epoch=0)
+
+    cut = too_late(call, round(heard * SECOND), round(now * SECOND))
+
+    found = None if cut is None else (cut.reason, cut.when / SECOND)
+    assert found == expected
+
+
+def test_request_body_is_counted() -> None:
+    """A request body knows its size, its last moment, and what it raised itself."""
+    clock = Clock()
+    start = clock.microseconds
+    error = ValueError("mine")
+
+    def chunks() -> Iterator[bytes]:
+        yield b"ab"
+        clock.advance(2)
+        yield b"c"
+        raise error
+
+    body = RequestBody(chunks(), start)
+    with pytest.raises(ValueError, match="mine"):
+        list(body.counted(chunks(), clock))
+
+    assert (body.size, body.last - start, body.error) == (3, 2 * SECOND, error)
+
+
+def test_async_request_body_is_counted() -> None:
+    """The twin of a blocking body counts as that one does."""
+    clock = Clock()
+    start = clock.microseconds
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"ab"
+        await clock.aadvance(2)
+        yield b"c"
+
+    body = RequestBody(chunks(), start)
+
+    async def read() -> list[bytes]:
+        return [chunk async for chunk in body.acounted(chunks(), clock)]
+
+    assert asyncio.run(read()) == [b"ab", b"c"]
+    assert (body.size, body.last - start, body.error) == (3, 2 * SECOND, None)

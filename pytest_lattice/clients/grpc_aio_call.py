@@ -17,9 +17,10 @@ from pytest_lattice.clients.grpc_request import (
     carried,
     initial_metadata,
     speaks_grpc,
+    status_of_broken,
     status_of_reply,
 )
-from pytest_lattice.errors import HIDE
+from pytest_lattice.errors import HIDE, TargetError
 from pytest_lattice.model.grpc_wire import (
     EXPIRED,
     INVALID_METADATA,
@@ -30,6 +31,7 @@ from pytest_lattice.model.grpc_wire import (
     amessages,
     frame,
 )
+from pytest_lattice.model.message import ClientGoneError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
@@ -152,6 +154,8 @@ class AioCall(grpc.aio.Call):
             self._end(_CANCELLED, cancel=True)
         except _GoneError:
             pass
+        except ClientGoneError:
+            self._end(EXPIRED, cancel=True)
         except BaseException as error:  # noqa: BLE001  # raised where it is asked for
             self._end(Status(2, f"{error}"), error=error)
 
@@ -183,8 +187,8 @@ class AioCall(grpc.aio.Call):
                 self._news.set()
                 if self._bounded:
                     await self._until(lambda: len(self._responses) < _AHEAD)
-        except FrameError as error:
-            self._end(Status(13, str(error)))
+        except (FrameError, TargetError) as error:
+            self._end(status_of_broken(error))
             return
         finally:
             if not isinstance(reply.body, bytes):

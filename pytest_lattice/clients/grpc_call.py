@@ -18,9 +18,10 @@ from pytest_lattice.clients.grpc_request import (
     carrying,
     initial_metadata,
     speaks_grpc,
+    status_of_broken,
     status_of_reply,
 )
-from pytest_lattice.errors import HIDE
+from pytest_lattice.errors import HIDE, TargetError
 from pytest_lattice.model.grpc_wire import (
     EXPIRED,
     INVALID_METADATA,
@@ -31,6 +32,7 @@ from pytest_lattice.model.grpc_wire import (
     frame,
     messages,
 )
+from pytest_lattice.model.message import ClientGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -174,6 +176,8 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
             self._take(reply)
         except _GoneError:
             pass
+        except ClientGoneError:
+            self.expire()
         except BaseException as error:  # noqa: BLE001  # raised where it is asked for
             self._end(Status(2, f"{error}"), error=error)
         finally:
@@ -196,8 +200,8 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
                     self._size += len(message)
                     self._changed.notify_all()
                     self._changed.wait_for(self._has_room)
-        except FrameError as error:
-            self._end(Status(13, str(error)))
+        except (FrameError, TargetError) as error:
+            self._end(status_of_broken(error))
             return
         finally:
             reply.body.close()  # type: ignore[attr-defined]  # the network's can
@@ -209,7 +213,7 @@ class GrpcCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
             self._responses.extend(messages(body))
             status = status_of_reply(reply, b"")
         except FrameError as error:
-            status = Status(13, str(error))
+            status = status_of_broken(error)
         self._initial = initial
         self._end(status)
 

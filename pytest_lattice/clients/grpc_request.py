@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from pytest_lattice.decision.exchange import EXTENSION
 from pytest_lattice.model.grpc_wire import (
     CONTENT_TYPE,
+    FrameError,
     Metadata,
     Status,
     grpc_status_in,
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 
     from pytest_lattice.clients.base import AsyncReply, Entrance, Reply
     from pytest_lattice.decision.exchange import Exchange
+    from pytest_lattice.errors import TargetError
     from pytest_lattice.model.message import Headers, Source
 
-_UNAVAILABLE, _UNKNOWN = 14, 2
+_UNAVAILABLE, _INTERNAL, _UNKNOWN = 14, 13, 2
 _OK_HTTP = 200
 
 
@@ -169,10 +171,22 @@ def status_of_reply(reply: Reply | AsyncReply, body: bytes) -> Status:
         return found
     trailing = tuple((k, v) for k, v in metadata_of(head.headers) if k == REQUEST_ID)
     code = status_of_http(head.status) if head.status != _OK_HTTP else _UNKNOWN
-    if isinstance(reply.decision.outcome, Forwarded):
+    forwarded = isinstance(reply.decision.outcome, Forwarded)
+    if forwarded and exchange.failure_reason is None:
         # As grpc words an answer that is plain HTTP.
         return Status(code, f"Received http2 header with status: {head.status}")
     return Status(code, body.decode("utf-8", "replace"), trailing)
+
+
+def status_of_broken(error: FrameError | TargetError) -> Status:
+    """Tell how a call ended whose body could not be read to its end.
+
+    Args:
+        error: the body consists of no frames, or it was broken off.
+    """
+    # gRPC: a connection that ends before the trailers is UNAVAILABLE
+    code = _INTERNAL if isinstance(error, FrameError) else _UNAVAILABLE
+    return Status(code, str(error))
 
 
 def _unreachable(reply: Reply | AsyncReply) -> str:

@@ -14,7 +14,7 @@ import httpx
 
 from pytest_lattice.decision.exchange import EXTENSION
 from pytest_lattice.errors import ConfigurationError, TargetError
-from pytest_lattice.model.message import LatticeRequest
+from pytest_lattice.model.message import ClientGoneError, LatticeRequest
 from pytest_lattice.model.outcome import Unreachable
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _Library: TypeAlias = Any
 # What can stand in a request line: a path, a URL, or the asterisk of OPTIONS.
 _TARGET = re.compile(rb"(/|https?://[^/?]+|\*$)[!-~]*")
 _ORIGIN = re.compile(r"^https?://[^/?]*")
+_NO_TIMEOUT: dict[str, float | None] = {}
 _VERSIONS = {"HTTP/1.1": b"HTTP/1.1", "HTTP/2": b"HTTP/2"}
 _ERRORS = {
     "connect timeout": "ConnectTimeout",
@@ -70,14 +71,20 @@ class NetworkTransport:
         """Answer a request of a blocking client."""
         stream: Any = request.stream
         body = b"".join(stream) if isinstance(stream, self._whole) else stream
-        reply = self._entrance.handle(self._translate(request), body)
+        try:
+            reply = self._entrance.handle(self._translate(request), body)
+        except ClientGoneError as error:
+            raise self._library.ReadTimeout(str(error), request=request) from error
         return self._response(request, reply)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of an async client."""
         stream: Any = request.stream
         body = b"".join(stream) if isinstance(stream, self._whole) else stream
-        reply = await self._entrance.ahandle(self._translate(request), body)
+        try:
+            reply = await self._entrance.ahandle(self._translate(request), body)
+        except ClientGoneError as error:
+            raise self._library.ReadTimeout(str(error), request=request) from error
         return self._response(request, reply)
 
     def _translate(self, request: httpx.Request) -> LatticeRequest:
@@ -113,6 +120,7 @@ class NetworkTransport:
             headers,
             version,
             self._source,
+            request.extensions.get("timeout", _NO_TIMEOUT).get("read"),
         )
 
     def _target(self, request: httpx.Request) -> tuple[str, str | None]:
@@ -226,20 +234,20 @@ def _stream_class(library: _Library) -> type:
         def __iter__(self) -> Iterator[bytes]:
             try:
                 yield from self._body
-            except TargetError as error:
+            except (TargetError, ClientGoneError) as error:
                 raise self._broken(error) from error
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             try:
                 async for chunk in self._body:
                     yield chunk
-            except TargetError as error:
+            except (TargetError, ClientGoneError) as error:
                 raise self._broken(error) from error
 
-        def _broken(self, error: TargetError) -> Exception:
-            broken: Exception = library.RemoteProtocolError(
-                str(error), request=self._request
-            )
+        def _broken(self, error: TargetError | ClientGoneError) -> Exception:
+            gone = isinstance(error, ClientGoneError)
+            kind = library.ReadTimeout if gone else library.RemoteProtocolError
+            broken: Exception = kind(str(error), request=self._request)
             return broken
 
         def close(self) -> None:

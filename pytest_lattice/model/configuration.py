@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
 from pytest_lattice.model.access_log import AccessLogSubscription
 from pytest_lattice.model.caller import Role, User
+from pytest_lattice.model.fault import Fault
 from pytest_lattice.model.laws import check
 from pytest_lattice.model.names import (
     DEFAULT_ACCOUNT,
@@ -52,6 +53,7 @@ Resource: TypeAlias = (
     | AccessLogSubscription
     | Role
     | User
+    | Fault
 )
 #: What can be changed once it is declared.
 Changeable: TypeAlias = Service | ServiceNetwork | Role | User
@@ -77,6 +79,7 @@ class Configuration:
     organizations: tuple[Organization, ...] = ()
     access_log_subscriptions: tuple[AccessLogSubscription, ...] = ()
     callers: tuple[Caller, ...] = ()
+    faults: tuple[Fault, ...] = ()
     # What was looked up before, since nothing here changes.
     _found: dict[tuple[str, ...], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -405,4 +408,5 @@ _FIELD_OF: dict[type, str] = {
     AccessLogSubscription: "access_log_subscriptions",
     Role: "callers",
     User: "callers",
+    Fault: "faults",
 }

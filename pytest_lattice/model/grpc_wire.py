@@ -94,10 +94,6 @@ class FrameError(ValueError):
     """A body that consists of no gRPC frames."""
 
 
-class ClientGoneError(BaseException):
-    """The client left before the answer; as for tasks, no error of the target."""
-
-
 class Line:
     """What client and target of one call tell each other beside the bytes.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_lattice.errors import HIDE, ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
 from pytest_lattice.model.action import Forward
 from pytest_lattice.model.caller import kind_of
 from pytest_lattice.model.log_destination import destination_type
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_lattice.model.caller import Caller
     from pytest_lattice.model.configuration import Configuration
+    from pytest_lattice.model.fault import Fault
     from pytest_lattice.model.service import Listener, Service
     from pytest_lattice.model.service_network import ServiceNetwork
     from pytest_lattice.model.target_group import TargetGroup
@@ -261,6 +262,28 @@ def _subscriptions_have_a_resource(configuration: Configuration) -> None:
         seen.add(key)
 
 
+def _faults_have_targets(configuration: Configuration) -> None:
+    seen: set[Fault] = set()
+    for fault in configuration.faults:
+        if fault in seen:
+            raise ConfigurationError(f"`{fault!r}` is declared twice")
+        seen.add(fault)
+        group = configuration.target_group(fault.target_group)
+        ids = [each.id for each in group.registered]
+        if fault.target is not None and fault.target not in ids:
+            raise unknown("target", fault.target, ids)
+        is_function = group.type == "LAMBDA"
+        if fault.of_function not in {None, is_function}:
+            raise advised(
+                f"`{fault!r}` does not go with target group `{group.name}`, which is "
+                f"of type {group.type}",
+                "a function can be late, answer a status, be throttled, crash or time "
+                "out"
+                if is_function
+                else "only functions are throttled, crash or time out",
+            )
+
+
 _LAWS: tuple[Callable[[Configuration], None], ...] = (
     _names_are_unique,
     _actions_reach_groups,
@@ -270,4 +293,5 @@ _LAWS: tuple[Callable[[Configuration], None], ...] = (
     _vpcs_are_associated_lawfully,
     _custom_domains_are_unique,
     _subscriptions_have_a_resource,
+    _faults_have_targets,
 )

@@ -47,6 +47,8 @@ class LatticeRequest(NamedTuple):
         headers: pairs of lower-case name and value.
         http_version: ``HTTP/1.1`` or ``HTTP/2``.
         source: the client's VPC and address.
+        patience: how many seconds the client waits for more of the answer; None for
+            as long as it takes.
     """
 
     method: str
@@ -59,6 +61,7 @@ class LatticeRequest(NamedTuple):
     headers: Headers
     http_version: HttpVersion
     source: Source
+    patience: float | None = None
 
     @property
     def target(self) -> str:
@@ -97,6 +100,10 @@ class LatticeRequest(NamedTuple):
     def header_values(self, name: str) -> tuple[str, ...]:
         """Return all values of a header; the name in lower case."""
         return tuple(value for each, value in self.headers if each == name)
+
+
+class ClientGoneError(BaseException):
+    """The client left before the answer; as for tasks, no error of the target."""
 
 
 class LatticeResponse(NamedTuple):

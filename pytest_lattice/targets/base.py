@@ -16,6 +16,8 @@ from collections.abc import (
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+from pytest_lattice.errors import TargetError
+
 if TYPE_CHECKING:
     from pytest_lattice.model.message import Headers, LatticeRequest, LatticeResponse
     from pytest_lattice.model.target_group import Target, TargetGroup
@@ -40,6 +42,7 @@ class Route:
         target: the chosen target, with id and port.
         address: the target's IP address; empty for Lambda.
         source_vpc_arn: the ARN of the caller's VPC.
+        idle_timeout: how many seconds the target may be silent.
     """
 
     service_network_arn: str
@@ -49,6 +52,8 @@ class Route:
     target: Target
     address: str
     source_vpc_arn: str
+    # AWS: vpc-lattice/latest/ug/quotas: the default of a service
+    idle_timeout: float = 60
 
 
 class TargetRequest(NamedTuple):
@@ -99,6 +104,24 @@ class AsyncTargetReply(NamedTuple):
     trailers: Callable[[], Headers] | None = None
 
 
+class CutError(TargetError):
+    """The network ends an exchange before the target has answered in full.
+
+    Before the head of the response it becomes the network's own answer, after it the
+    body breaks off.
+
+    Args:
+        reason: an access-log failure reason, such as ``TargetDataTimeout``.
+        detail: for people: what was wrong.
+        when: in microseconds since 1970.
+    """
+
+    def __init__(self, reason: str, detail: str, when: int) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.when = when
+
+
 class AppTarget(Protocol):
     """Something that answers requests for a target."""
 
@@ -117,3 +140,17 @@ class AppTarget(Protocol):
 
     def close(self) -> None:
         """Release what it holds; shut an app's lifespan down."""
+
+
+def close_body(body: object) -> None:
+    """Close a body that can be closed."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+async def aclose_body(body: object) -> None:
+    """Close an async body that can be closed."""
+    aclose = getattr(body, "aclose", None)
+    if aclose is not None:
+        await aclose()

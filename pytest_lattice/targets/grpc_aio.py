@@ -19,12 +19,12 @@ import grpc.aio
 from pytest_lattice.model.grpc_wire import (
     INVALID_METADATA,
     LINE,
-    ClientGoneError,
     Frames,
     Status,
     frame,
     trailers_of,
 )
+from pytest_lattice.model.message import ClientGoneError
 from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
 from pytest_lattice.targets.grpc_pull import from_loop, from_thread, whole
 from pytest_lattice.targets.grpc_servicers import behavior_of
@@ -261,6 +261,10 @@ class AioRpc:
             return self.done
         return bool(self.chunks) or self.context.initial is not None
 
+    def is_whole(self) -> bool:
+        """Tell whether the response is there, and no stream of messages."""
+        return self.done and (not self._handler.response_streaming or not self.chunks)
+
     async def read(self) -> bytes | None:
         """Wait for a chunk of the response; None is the end."""
         await self._until(lambda: bool(self.chunks) or self.done)
@@ -385,7 +389,7 @@ def call(make: Callable[[Pull], AioRpc], body: RequestBody) -> TargetReply:
     stream = _Chunks(rpc)
     try:
         rpc.home.run(_step(rpc.start))
-        if rpc.done:
+        if rpc.is_whole():
             rpc.check_client()
             return TargetReply(rpc.head(), b"".join(rpc.chunks), trailers=rpc.trailers)
     except BaseException:
@@ -414,7 +418,7 @@ async def acall(
             await rpc.start(here=True)
         else:
             await rpc.home.arun(_step(rpc.start))
-        if rpc.done:
+        if rpc.is_whole():
             rpc.check_client()
             return AsyncTargetReply(
                 rpc.head(), b"".join(rpc.chunks), trailers=rpc.trailers

@@ -15,7 +15,6 @@ import grpc.aio
 from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.model.grpc_wire import (
     LINE,
-    ClientGoneError,
     Status,
     amessages,
     frame,
@@ -23,6 +22,7 @@ from pytest_lattice.model.grpc_wire import (
     timeout_in,
     trailers_of,
 )
+from pytest_lattice.model.message import ClientGoneError
 from pytest_lattice.targets.base import AsyncTargetReply
 from pytest_lattice.targets.grpc_channel import OWN
 from pytest_lattice.targets.grpc_sync import head_of

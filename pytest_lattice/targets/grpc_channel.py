@@ -12,7 +12,6 @@ import grpc
 
 from pytest_lattice.model.grpc_wire import (
     LINE,
-    ClientGoneError,
     Status,
     frame,
     messages,
@@ -20,6 +19,7 @@ from pytest_lattice.model.grpc_wire import (
     timeout_in,
     trailers_of,
 )
+from pytest_lattice.model.message import ClientGoneError
 from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
 from pytest_lattice.targets.grpc_sync import head_of
 from pytest_lattice.targets.threads import AsyncChunks, in_thread, pulled

@@ -20,7 +20,6 @@ from pytest_lattice.model.grpc_wire import (
     EXPIRED,
     INVALID_METADATA,
     LINE,
-    ClientGoneError,
     FrameError,
     Status,
     frame,
@@ -29,7 +28,7 @@ from pytest_lattice.model.grpc_wire import (
     timeout_in,
     trailers_of,
 )
-from pytest_lattice.model.message import LatticeResponse
+from pytest_lattice.model.message import ClientGoneError, LatticeResponse
 from pytest_lattice.targets.base import TargetReply
 from pytest_lattice.targets.grpc_servicers import behavior_of
 from pytest_lattice.targets.server import client_address

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_lattice.errors import HIDE, advised
 from pytest_lattice.model.grpc_wire import (
     LINE,
-    ClientGoneError,
     FrameError,
     Status,
     frame,
@@ -24,6 +23,7 @@ from pytest_lattice.model.grpc_wire import (
     timeout_in,
     trailers_of,
 )
+from pytest_lattice.model.message import ClientGoneError
 from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
 from pytest_lattice.targets.grpc_sync import head_of
 from pytest_lattice.targets.threads import AsyncChunks, in_thread, pulled

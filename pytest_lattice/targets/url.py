@@ -18,7 +18,7 @@ import httpx
 
 from pytest_lattice.errors import TargetError
 from pytest_lattice.model.message import LatticeResponse
-from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
+from pytest_lattice.targets.base import AsyncTargetReply, CutError, TargetReply
 
 if TYPE_CHECKING:
     from pytest_lattice.model.message import Headers
@@ -51,7 +51,6 @@ class UrlTarget:
     Args:
         url: scheme, host and port, as `recognize` lets them pass.
         connect_error_status: the answer where nothing listens.
-        idle_timeout: how many real seconds the server may be silent.
     """
 
     def __init__(
@@ -60,13 +59,9 @@ class UrlTarget:
         *,
         # AWS: its table says 500, field reports say 503; our choice
         connect_error_status: int = 503,
-        # AWS: vpc-lattice/latest/APIReference/API_CreateService: idle timeout
-        idle_timeout: float = 60.0,
     ) -> None:
         self._url = url
         self._connect_error_status = connect_error_status
-        self._idle_timeout = idle_timeout
-        self._timeout = httpx.Timeout(idle_timeout, connect=_CONNECT_TIMEOUT).as_dict()
 
     def call(self, request: TargetRequest, body: RequestBody) -> TargetReply:
         """Forward, blocking until the response begins."""
@@ -76,8 +71,8 @@ class UrlTarget:
         try:
             response = transport.handle_request(self._outgoing(request, body))
         except httpx.TransportError as error:
-            return TargetReply(*self._failed(error))
-        return TargetReply(_head(response), _Body(response))
+            return TargetReply(*self._failed(request, error))
+        return TargetReply(_head(response), _Body(response, request))
 
     async def acall(
         self, request: TargetRequest, body: AsyncRequestBody
@@ -90,8 +85,8 @@ class UrlTarget:
         try:
             response = await transport.handle_async_request(outgoing)
         except httpx.TransportError as error:
-            return AsyncTargetReply(*self._failed(error))
-        return AsyncTargetReply(_head(response), _AsyncBody(response))
+            return AsyncTargetReply(*self._failed(request, error))
+        return AsyncTargetReply(_head(response), _AsyncBody(response, request))
 
     def close(self) -> None:
         """Release nothing; every connection ended with its request."""
@@ -123,23 +118,27 @@ class UrlTarget:
             headers=headers,
             content=body or None,
             extensions={
-                "timeout": self._timeout,
+                "timeout": httpx.Timeout(
+                    request.route.idle_timeout, connect=_CONNECT_TIMEOUT
+                ).as_dict(),
                 # the path as it was sent, which httpx would normalize
                 "target": request.request.target.encode("latin-1"),
             },
         )
 
     def _failed(
-        self, error: httpx.TransportError
+        self, request: TargetRequest, error: httpx.TransportError
     ) -> tuple[LatticeResponse, bytes, str, str]:
-        status, reason, problem = self._meaning(error)
+        status, reason, problem = self._meaning(request, error)
         # our choice: the bare reason phrase as text
         body = HTTPStatus(status).phrase.encode()
         headers = (("content-type", "text/plain"), ("content-length", str(len(body))))
         detail = f"the server at `{self._url}` {problem}"
         return LatticeResponse(status, headers), body, reason, detail
 
-    def _meaning(self, error: httpx.TransportError) -> tuple[int, str, str]:
+    def _meaning(
+        self, request: TargetRequest, error: httpx.TransportError
+    ) -> tuple[int, str, str]:
         # AWS is silent about statuses: our choice
         causes = list(_causes(error))
         # trio's errors have no words of their own, their causes have
@@ -153,7 +152,7 @@ class UrlTarget:
             status = self._connect_error_status
             return status, "TargetConnectionError", f"cannot be reached: {words}"
         if isinstance(error, httpx.TimeoutException):
-            silence = f"was silent for {self._idle_timeout} seconds"
+            silence = f"was silent for {request.route.idle_timeout:g} seconds"
             return 504, "TargetDataTimeout", silence
         if isinstance(error, httpx.NetworkError) or str(error).startswith(_CLOSED):
             return 502, "TargetConnectionClosed", "closed the connection early"
@@ -166,7 +165,8 @@ _NO_KEEP_ALIVE = httpx.Limits(max_keepalive_connections=0)
 class _Body(Iterator[bytes]):
     """A response body; closing it ends the connection."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, request: TargetRequest) -> None:
+        self._request = request
         self._stream = cast("httpx.SyncByteStream", response.stream)
         self._chunks = iter(self._stream)
 
@@ -175,7 +175,7 @@ class _Body(Iterator[bytes]):
             return next(self._chunks)
         except httpx.TransportError as error:
             self.close()
-            raise _broken(error) from error
+            raise _broken(self._request, error) from error
         except StopIteration:
             self.close()
             raise
@@ -187,7 +187,8 @@ class _Body(Iterator[bytes]):
 class _AsyncBody(AsyncIterator[bytes]):
     """The twin of `_Body`."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, request: TargetRequest) -> None:
+        self._request = request
         self._stream = cast("httpx.AsyncByteStream", response.stream)
         self._chunks = aiter(self._stream)
 
@@ -196,7 +197,7 @@ class _AsyncBody(AsyncIterator[bytes]):
             return await anext(self._chunks)
         except httpx.TransportError as error:
             await self.aclose()
-            raise _broken(error) from error
+            raise _broken(self._request, error) from error
         except StopAsyncIteration:
             await self.aclose()
             raise
@@ -236,5 +237,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _broken(error: httpx.TransportError) -> TargetError:
+def _broken(request: TargetRequest, error: httpx.TransportError) -> TargetError:
+    if isinstance(error, httpx.TimeoutException):
+        # It really waited; no virtual time has passed.
+        silent = "the target was silent for too long, within its response"
+        return CutError("TargetDataTimeout", silent, request.time_epoch)
     return TargetError(f"the target broke off its response: {error}")

@@ -160,6 +160,7 @@ def test_request_is_translated(door: Door, echo: Echo) -> None:
         headers=request.headers,
         http_version="HTTP/1.1",
         source=SOURCE,
+        patience=5.0,  # which is what httpx waits unless told otherwise
     )
     names = [name for name, _ in request.headers]
     assert names == [

@@ -14,6 +14,7 @@ from pytest_lattice.model.action import (
 )
 from pytest_lattice.model.caller import Role, User
 from pytest_lattice.model.configuration import Configuration, Resource
+from pytest_lattice.model.fault import Fault
 from pytest_lattice.model.service import Listener, ListenerProtocol, Rule, Service
 from pytest_lattice.model.service_network import (
     Organization,
@@ -23,12 +24,13 @@ from pytest_lattice.model.service_network import (
     Vpc,
     VpcAssociation,
 )
-from pytest_lattice.model.target_group import TargetGroup
+from pytest_lattice.model.target_group import Target, TargetGroup
 from tests.model.refusals import refused
 
 ONE, OTHER, THIRD = "111111111111", "222222222222", "333333333333"
 UNIT = "ou-ab12-exampleou1"
 GROUP = TargetGroup("instances")
+FUNCTIONS = TargetGroup("functions", type="LAMBDA", targets=["echo"])
 TCP = TargetGroup("raw", protocol="TCP")
 HTTP2 = TargetGroup("modern", protocol_version="HTTP2")
 GRPC = TargetGroup("grpc", protocol_version="GRPC")
@@ -91,6 +93,9 @@ def domains(*names: str) -> list[Resource]:
 
 ORGANIZATION = Organization(
     "o-exampleorgid", accounts=[ONE, OTHER], units={UNIT: [OTHER]}
+)
+FUNCTION_FAULTS = (
+    "a function can be late, answer a status, be throttled, crash or time out"
 )
 NOT_SHARED = (
     "cannot associate service `shop` with service network `corp`: "
@@ -461,6 +466,52 @@ BREACHES: dict[str, tuple[list[Resource], list[str]]] = {
         ],
         ["`shop` has two access log subscriptions to Firehose", ONE_OF_EACH],
     ),
+    # ----- faults have targets
+    "fault-of-unknown-group": (
+        [GROUP, Fault("instance", "refused")],
+        ["unknown target group `instance`", "did you mean `instances`?"],
+    ),
+    "fault-of-unknown-target": (
+        [
+            TargetGroup("instances", targets=[Target("i-old", app="echo")]),
+            Fault("instances", "refused", target="i-odl"),
+        ],
+        ["unknown target `i-odl`", "did you mean `i-old`?"],
+    ),
+    "fault-twice": (
+        [GROUP, Fault("instances", latency=1), Fault("instances", latency=1.0)],
+        ["`Fault('instances', latency=1.0)` is declared twice"],
+    ),
+    "function-fault-of-a-server": (
+        [GROUP, Fault("instances", "throttled")],
+        [
+            (
+                "`Fault('instances', 'throttled')` does not go with target group "
+                "`instances`, which is of type INSTANCE"
+            ),
+            "only functions are throttled, crash or time out",
+        ],
+    ),
+    "server-fault-of-a-function": (
+        [FUNCTIONS, Fault("functions", "refused")],
+        [
+            (
+                "`Fault('functions', 'refused')` does not go with target group "
+                "`functions`, which is of type LAMBDA"
+            ),
+            FUNCTION_FAULTS,
+        ],
+    ),
+    "slow-body-of-a-function": (
+        [FUNCTIONS, Fault("functions", chunk_delay=1)],
+        [
+            (
+                "`Fault('functions', chunk_delay=1)` does not go with target group "
+                "`functions`, which is of type LAMBDA"
+            ),
+            FUNCTION_FAULTS,
+        ],
+    ),
 }
 
 FINE: dict[str, list[Resource]] = {
@@ -567,6 +618,18 @@ FINE: dict[str, list[Resource]] = {
         AccessLogSubscription("corp"),
     ],
     "log-of-the-network-that-stands-in": [shop(), AccessLogSubscription("default")],
+    "faults-of-one-group": [
+        GROUP,
+        Fault("instances", latency=1),
+        Fault("instances", latency=2),
+        Fault(GROUP.arn, "refused", times=1),
+    ],
+    "faults-of-a-function": [
+        FUNCTIONS,
+        Fault("functions", "crashed", times=1),
+        Fault("functions", latency=1),
+        Fault("functions", status=500),
+    ],
 }
 
 

@@ -38,6 +38,7 @@ def a_request(
     path: str = "/",
     query: str | None = None,
     headers: Headers = (),
+    idle_timeout: float = 60,
 ) -> TargetRequest:
     """Make a request on its last hop, to the first target of a group."""
     group = group or TargetGroup("functions", type="LAMBDA", targets=["echo"])
@@ -63,6 +64,7 @@ def a_request(
             target=group.registered[0],
             address="",
             source_vpc_arn="",
+            idle_timeout=idle_timeout,
         ),
         request_id="request-1",
         time_epoch=1767225600123456,

@@ -19,6 +19,7 @@ from pytest_lattice.model.target_group import TargetGroup
 from pytest_lattice.targets.base import (
     AsyncRequestBody,
     AsyncTargetReply,
+    CutError,
     RequestBody,
     TargetReply,
     TargetRequest,
@@ -515,7 +516,7 @@ def test_silent_server(way: str) -> None:
         connection.recv(1)
 
     with Server(script) as server:
-        reply, body = called(UrlTarget(server.url, idle_timeout=0.01), way)
+        reply, body = called(UrlTarget(server.url), way, idle_timeout=0.01)
 
     failure = (504, b"Gateway Timeout", "TargetDataTimeout")
     assert fails_with(reply, body, failure, "was silent for 0.01 seconds")
@@ -541,6 +542,22 @@ def test_response_that_breaks_off(way: str) -> None:
         pytest.raises(TargetError, match=problem),
     ):
         called(UrlTarget(server.url), way)
+
+
+@ways
+def test_server_that_falls_silent(way: str) -> None:
+    """After the head has passed, silence for too long ends the exchange as well."""
+
+    def script(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")
+        connection.recv(1)
+
+    problem = "the target was silent for too long, within its response"
+    with Server(script) as server, pytest.raises(CutError, match=problem) as caught:
+        called(UrlTarget(server.url), way, idle_timeout=0.01)
+
+    assert caught.value.reason == "TargetDataTimeout"
 
 
 @ways
