@@ -104,10 +104,9 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
         self.seed, self.draw, self.update_files = seed, draw, update_files
         #: The virtual clock.
         self.clock = Clock()
-        self._configuration, self._auth_settings = Configuration(), auth_settings
-        self._statuses, self._warned = dict[TargetKey, TargetStatus](), set[str]()
         # One change at a time; reentrant, since hooks may make one.
-        self._change = RLock()
+        self._change, self._auth_settings = RLock(), auth_settings
+        self._statuses, self._warned = dict[TargetKey, TargetStatus](), set[str]()
         self._questions = Questions(self.clock, DRAWS[draw](seed))
         self._hook = hook if hook is not None else _own_hooks(plugins)
         self._apps = Apps(
@@ -127,7 +126,7 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
             record=self._record,
         )
         self._entrances = Entrances(self._plane, self._questions, self.clock)
-        self._use(*self._compile(self._configuration))
+        self._replace(Configuration())
         if self._hook is not None:
             self._hook.pytest_lattice_configure(network=self)
 

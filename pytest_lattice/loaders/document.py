@@ -13,6 +13,7 @@ from pytest_lattice.errors import (
     HIDE,
     ConfigurationError,
     UnsupportedFeatureError,
+    advised,
     unknown,
 )
 from pytest_lattice.loaders.assembly import Part
@@ -28,6 +29,7 @@ from pytest_lattice.model.access_log import AccessLogSubscription
 from pytest_lattice.model.action import WeightedTargetGroup
 from pytest_lattice.model.caller import Certificate, Role, User
 from pytest_lattice.model.configuration import Configuration
+from pytest_lattice.model.fault import Fault
 from pytest_lattice.model.service import HeaderMatch, Listener, Rule, Service
 from pytest_lattice.model.service_network import (
     Organization,
@@ -159,7 +161,7 @@ def dump(resources: Iterable[Resource] | Configuration) -> str:
         YAML text. Apps of Python's cannot be written; bind them when it is loaded.
 
     Raises:
-        ConfigurationError: something that is no resource.
+        ConfigurationError: something that is no resource, or a fault.
     """
     import yaml
 
@@ -183,6 +185,11 @@ def as_document(resources: Iterable[Resource] | Configuration) -> dict[str, Any]
         resources = resources.resources
     sections: dict[str, list[Any]] = {name: [] for name in SECTIONS}
     for each in resources:
+        if isinstance(each, Fault):
+            raise advised(
+                f"`{each!r}` cannot be written in a document",
+                "a fault belongs to its test; remove it first",
+            )
         name = _SECTION_OF.get(type(each))
         if name is None:
             raise ConfigurationError(

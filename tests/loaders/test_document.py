@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pytest_lattice import (
     Certificate,
+    Fault,
     FixedResponse,
     Forward,
     HeaderMatch,
@@ -268,3 +269,7 @@ def test_another_version_is_an_unsupported_feature() -> None:
 def test_only_resources_can_be_dumped() -> None:
     """What is no resource of a network is shown."""
     assert refused(dump, [3]) == ["`3` is not a resource of a service network"]
+    assert refused(dump, [Fault("web", "refused")]) == [
+        "`Fault('web', 'refused')` cannot be written in a document",
+        "a fault belongs to its test; remove it first",
+    ]

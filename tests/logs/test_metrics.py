@@ -170,7 +170,7 @@ def test_metrics_are_those_of_the_access_log(
                 assert network.metrics.sum(metric, **asked) == total
 
 
-@given(st.lists(st.integers(0, 90), min_size=1, max_size=30), st.integers(1, 1000))
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=30), st.integers(1, 1000))
 def test_percentile_is_exact(seconds: list[int], permille: int) -> None:
     """A percentile is the least duration within which that share of requests ended."""
     with build() as network:
