@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UnsupportedFeatureError,
     )
     from pytest_lattice.loaders.document import dump, load
+    from pytest_lattice.loaders.gateway_api import load_gateway_api
     from pytest_lattice.loaders.topology import export
     from pytest_lattice.logs.metrics import Datapoint, Metrics
     from pytest_lattice.logs.query import AccessLog
@@ -134,6 +135,7 @@ __all__ = [
     "dump",
     "export",
     "load",
+    "load_gateway_api",
 ]
 
 # The module of each public name, imported when the name is first used, so that
@@ -159,6 +161,7 @@ _MODULES = {
         "UnsupportedFeatureError",
     ),
     "loaders.document": ("dump", "load"),
+    "loaders.gateway_api": ("load_gateway_api",),
     "loaders.topology": ("export",),
     "logs.metrics": ("Datapoint", "Metrics"),
     "logs.query": ("AccessLog",),
