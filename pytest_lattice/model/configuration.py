@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
@@ -32,6 +33,7 @@ from pytest_lattice.model.service_network import (
     is_vpc_id,
 )
 from pytest_lattice.model.sharing import shared_with
+from pytest_lattice.model.source import names_there
 from pytest_lattice.model.target_group import DEFAULT_VPC, TargetGroup
 
 if TYPE_CHECKING:
@@ -317,14 +319,22 @@ class Configuration:
     def _named(
         self, kind: str, values: tuple[_Named, ...], name: str
     ) -> Sequence[_Named]:
-        """Find what goes by a name, id, ARN or DNS name; indexed on first use."""
+        """Find what goes by a name, id, ARN or DNS name, or by its name in a document.
+
+        Indexed on first use.
+        """
         key = ("index", kind)
         if key not in self._found:
             index: dict[str, list[_Named]] = {}
             for each in values:
                 for known in dict.fromkeys(_names_of(each)):
                     index.setdefault(known, []).append(each)
-            self._found[key] = index
+            # What a document calls it counts where nothing has that name on AWS.
+            written: dict[str, list[_Named]] = {}
+            for each in values:
+                for known in names_there(each.source):
+                    written.setdefault(known, []).append(each)
+            self._found[key] = written | index
         found: Sequence[_Named] = self._found[key].get(name, ())
         return found
 
@@ -376,7 +386,8 @@ def _only(
     kind: str, found: Sequence[_Named], name: str, values: Iterable[_Named]
 ) -> _Named:
     if not found:
-        raise unknown(kind, name, (each.name for each in values))
+        names = ((each.name, *names_there(each.source)) for each in values)
+        raise unknown(kind, name, chain.from_iterable(names))
     if len(found) > 1:
         arns = {each.arn for each in found}
         # Sessions of one role differ by their ids only.

@@ -47,6 +47,13 @@ def written(source: SourceLocation | None) -> str:
     return "" if source is None else f" ({source})"
 
 
+def names_there(source: SourceLocation | None) -> tuple[str, ...]:
+    """Return what a document calls a value: ``Service shop/web``, and ``shop/web``."""
+    if source is None or not source.name:
+        return ()
+    return tuple(dict.fromkeys((source.name, source.name.rpartition(" ")[2])))
+
+
 def called(kind: str, value: Sourced) -> str:
     """Name a value and its place, such as ``service `shop` (shop.yaml:3, Shop)``."""
     return f"{kind} `{value.name}`{written(value.source)}"

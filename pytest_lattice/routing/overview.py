@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_lattice.model.action import FixedResponse
+from pytest_lattice.model.source import written
 from pytest_lattice.routing.match import describe_rule
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def _listener_lines(state: ListenerState) -> Iterator[str]:
     width = max(len(text) for text in conditions)
     for rule, condition in zip(rules, conditions, strict=True):
         name = str(rule.rule.priority) if rule.rule else "default"
-        yield f"      {name:>7}  {condition:<{width}}  -> {_action(rule)}"
+        place = written(rule.rule.source if rule.rule else None)
+        yield f"      {name:>7}  {condition:<{width}}  -> {_action(rule)}{place}"
 
 
 def _action(rule: RuleState) -> str:

@@ -21,6 +21,7 @@ from pytest_lattice.model.service_network import (
     Vpc,
     VpcAssociation,
 )
+from pytest_lattice.model.source import SourceLocation
 from pytest_lattice.model.target_group import TargetGroup
 from tests.model.refusals import refused
 
@@ -232,6 +233,24 @@ def test_ambiguous_name_is_refused() -> None:
     ]
     assert both.service(other.arn) == other
     assert both.service(one.id) == one
+
+
+def test_resource_goes_by_its_name_in_a_document() -> None:
+    """What a document calls a resource is found too, unless AWS has that name."""
+
+    def loaded(name: str, there: str) -> TargetGroup:
+        return TargetGroup(name, source=SourceLocation("shop.yaml", 1, there))
+
+    groups = configured(loaded("web", "Blue"), loaded("api", "Service a/web"))
+    clash = configured(loaded("web", "api"), loaded("api", "web"))
+
+    assert groups.target_group("Blue").name == "web"
+    assert groups.target_group("a/web").name == "api"
+    assert clash.target_group("web").name == "web"
+    assert refused(groups.target_group, "Bleu") == [
+        "unknown target group `Bleu`",
+        "did you mean `Blue`?",
+    ]
 
 
 def test_ambiguous_vpc_is_refused() -> None:

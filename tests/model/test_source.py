@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_lattice import Service
-from pytest_lattice.model.source import SourceLocation, called, written
+from pytest_lattice.model.source import SourceLocation, called, names_there, written
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,19 @@ def test_a_value_is_called_with_its_place() -> None:
     assert called("service", loaded) == "service `shop` (shop.yaml:3, Shop)"
     assert loaded == Service("shop")
     assert repr(loaded) == "Service('shop')"
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        (None, ()),
+        (SourceLocation("shop.yaml", 3), ()),
+        (SourceLocation("shop.yaml", 3, "Shop"), ("Shop",)),
+        (SourceLocation("shop.yaml", 3, "Service a/b"), ("Service a/b", "a/b")),
+    ],
+)
+def test_a_document_has_names_for_a_value(
+    source: SourceLocation | None, names: tuple[str, ...]
+) -> None:
+    """The whole name counts, and the last word of one that tells a kind too."""
+    assert names_there(source) == names

@@ -17,6 +17,7 @@ from pytest_lattice import (
     Vpc,
 )
 from pytest_lattice.model.configuration import Configuration
+from pytest_lattice.model.source import SourceLocation
 from pytest_lattice.routing.overview import overview
 from pytest_lattice.routing.state import compile_state
 
@@ -152,3 +153,13 @@ def test_what_nobody_reaches_is_shown_too() -> None:
         service network `south`, VPCs `default`
         in no service network: service `stray`
         """)
+
+
+def test_loaded_rule_shows_its_place() -> None:
+    """A rule of a document stands with its file, line and name there."""
+    place = SourceLocation("shop.yaml", 42, "HTTPRoute a/shop rules[0]")
+    rule = Rule(1, path="/v2", action=FixedResponse(500), source=place)
+    listener = Listener("HTTP", default=FixedResponse(404), rules=[rule])
+
+    line = "/v2  -> fixed response 500 (shop.yaml:42, HTTPRoute a/shop rules[0])"
+    assert line in shown(Service("shop", listeners=[listener]))
