@@ -171,15 +171,12 @@ class _Network:
         protected = set()
         for gateway in self._gateways:
             # AWS: aws-application-networking-k8s: by name, whatever the namespace
-            self._arns[_key(gateway)] = ServiceNetwork(gateway.name, **self._owner).arn
+            self._arns[_key(gateway)] = self._network(gateway).arn
             written.setdefault(gateway.name, gateway)
             if _key(gateway) in self._auth:
                 protected.add(gateway.name)
         for name, each in written.items():
-            try:
-                network = ServiceNetwork(name, **self._owner)
-            except ConfigurationError as error:
-                raise located(error, each.source) from None
+            network = self._network(each)
             values = {
                 "name": name,
                 "authType": "AWS_IAM" if name in protected else "NONE",
@@ -188,6 +185,12 @@ class _Network:
             yield self._cluster.part(
                 "service network", values, each.source, id=network.id, arn=network.arn
             )
+
+    def _network(self, of: Object) -> ServiceNetwork:
+        try:
+            return ServiceNetwork(of.name, **self._owner)
+        except ConfigurationError as error:
+            raise located(error, of.source) from None
 
     # ---- services ------------------------------------------------------------
 
@@ -375,7 +378,7 @@ class _Network:
             text = policy.spec.needed("policy")
             place = policy.spec.at("policy")
             try:
-                policy_text(text, policy.called)
+                policy_text(text, f"policy of {policy.called}")
             except ConfigurationError as error:
                 raise located(error, place) from None
             values = {"resourceIdentifier": self._arns[target], "policy": text}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
 from pytest_lattice.model.access_log import AccessLogSubscription
+from pytest_lattice.model.action import Forward
 from pytest_lattice.model.caller import Role, User
 from pytest_lattice.model.fault import Fault
 from pytest_lattice.model.laws import check
@@ -210,6 +211,10 @@ class Configuration:
                 f"service `{service.name}` of {_owner_text(service)} cannot forward "
                 f"to target group `{name}` of {_owner_text(found[0])}"
             )
+        if len(own) > 1:
+            # A document may call several groups alike, one for each service.
+            named = _forwarded_to(service)
+            own = [each for each in own if named & set(_names_of(each))] or own
         return _only("target group", own, name, self.target_groups)
 
     def vpc(self, name: str) -> Vpc:
@@ -380,6 +385,21 @@ def _names_of(
         yield value.dns_name
         if value.custom_domain_name:
             yield value.custom_domain_name
+
+
+def _forwarded_to(service: Service) -> set[str]:
+    """Collect the target groups that a service forwards to, as it names them."""
+    actions = (
+        action
+        for listener in service.listeners
+        for action in (listener.default, *(rule.action for rule in listener.rules))
+    )
+    return {
+        each.target_group
+        for action in actions
+        if isinstance(action, Forward)
+        for each in action.target_groups
+    }
 
 
 def _only(

@@ -253,6 +253,19 @@ def test_resource_goes_by_its_name_in_a_document() -> None:
     ]
 
 
+def test_service_finds_its_own_of_groups_that_a_document_calls_alike() -> None:
+    """Where a document has one name for several groups, a service means its own."""
+    place = SourceLocation("shop.yaml", 1, "Service a/web")
+    groups = [TargetGroup(name, source=place) for name in ("one", "two")]
+    shop = Service("shop", listeners=[Listener("HTTP", default=Forward("two"))])
+    configuration = configured(*groups, shop)
+
+    assert configuration.target_group_of(shop, "a/web").name == "two"
+    assert refused(configuration.target_group, "a/web")[0] == (
+        "target group `a/web` exists more than once"
+    )
+
+
 def test_ambiguous_vpc_is_refused() -> None:
     """A VPC's name that two accounts use is not guessed at either."""
     one, other = Vpc("app", account=ONE), Vpc("app", account=OTHER)
