@@ -23,6 +23,7 @@ from pytest_lattice.loaders.gateway_rules import matches_of
 from pytest_lattice.loaders.manifests import CONTROLLER, read_manifests
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.model.auth_policy import policy_text
+from pytest_lattice.model.log_destination import log_destination
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, DEFAULT_REGION, identifier
 from pytest_lattice.model.service import Service
 from pytest_lattice.model.service_network import ServiceNetwork
@@ -88,24 +89,14 @@ def load_gateway_api(
     objects = read_manifests(paths, namespace)
     owner = Cluster(cluster, vpc, account, region)
     groups = Groups(objects, owner, targets)
-    parts = gateway_parts(objects, groups)
-    made = assemble(parts, targets=targets, strict=strict)
+    made = assemble(_parts(objects, groups), targets=targets, strict=strict)
     made = tuple(_with_pod_port(each, groups.pod_ports) for each in made)
     for notice in objects.notices:
         warnings.warn(notice, LatticeWarning, stacklevel=2)
     return made
 
 
-def gateway_parts(objects: Objects, groups: Groups) -> list[Part]:
-    """Make the parts of a network of the objects of a cluster.
-
-    Args:
-        objects: all objects.
-        groups: the target groups, to which those of routes are added.
-
-    Raises:
-        ConfigurationError: as `load_gateway_api` says.
-    """
+def _parts(objects: Objects, groups: Groups) -> list[Part]:
     made = _Network(objects, groups)
     if not (made.parts or groups.parts):
         raise advised(
@@ -391,7 +382,7 @@ class _Network:
             kind, namespace, name = target
             destination = policy.spec.needed("destinationArn")
             arn = self._arns[kind, namespace, name]
-            service = ":".join(destination.split(":")[2:3])
+            service = _log_service(policy, destination)
             other = first.setdefault((arn, service), policy)
             if other is not policy:
                 # AWS: aws-application-networking-k8s, access-log-policy: Conflicted
@@ -421,6 +412,13 @@ class _Network:
 
 def _key(of: Object) -> tuple[str, str, str]:
     return of.kind, of.namespace, of.name
+
+
+def _log_service(policy: Object, destination: str) -> str:
+    try:
+        return log_destination(destination, policy.full_name).service
+    except ConfigurationError as error:
+        raise located(error, policy.spec.at("destinationArn")) from None
 
 
 def _certificate(ports: tuple[Port, ...], domain: str | None) -> str | None:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_lattice import (
+    AccessLogSubscription,
     ConfigurationError,
     LatticeNetwork,
     LatticeWarning,
@@ -153,6 +154,18 @@ def test_matches_run() -> None:
     assert "rules[0].matches[1])" in network.overview()
 
 
+def test_logs_are_subscribed() -> None:
+    """JSON indented with tabs is a manifest too; each type of destination is one."""
+    with pytest.warns(LatticeWarning, match="second-bucket"):
+        made = load_gateway_api(f"{FIXTURES}/logs/shops.json")
+
+    running(made)
+    assert [each.destination for each in all_of(AccessLogSubscription, made)] == [
+        "arn:aws:s3:::shop-logs",
+        "arn:aws:logs:us-west-2:123456789012:log-group:shops:*",
+    ]
+
+
 def test_nothing_is_silent() -> None:
     """Each object and property that does nothing is a warning with its line."""
     with pytest.warns(LatticeWarning) as caught:
@@ -250,12 +263,14 @@ def test_cluster_of_another_account() -> None:
     owner = {"account": "210987654321", "region": "eu-west-1"}
     made = loaded(gateway(), route(), service(), targets="echo", **owner)
 
-    for each in (
-        *all_of(Service, made),
-        *all_of(TargetGroup, made),
-        only(ServiceNetwork, made),
-    ):
-        assert each.arn.split(":")[3:5] == ["eu-west-1", "210987654321"]
+    arns = (
+        only(Service, made).arn,
+        only(TargetGroup, made).arn,
+        only(ServiceNetwork, made).arn,
+    )
+
+    for arn in arns:
+        assert arn.split(":")[3:5] == ["eu-west-1", "210987654321"]
     assert running(made).client("web-default").get("/").status_code == 200
 
 
@@ -295,7 +310,8 @@ def test_routes_that_make_one_service_are_refused() -> None:
     assert found == [
         (
             f"HTTPRoute `default/{first}` and HTTPRoute `default/{second}` both make "
-            f"the service `{'a' * 20}-default` (manifests[2], HTTPRoute default/{second})"
+            f"the service `{'a' * 20}-default` "
+            f"(manifests[2], HTTPRoute default/{second})"
         ),
         f"the annotation {AWS}/service-name-override names one otherwise",
     ]

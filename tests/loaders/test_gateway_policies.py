@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from pytest_lattice import Service, ServiceNetwork, VpcAssociation
-from pytest_lattice.loaders.gateway_api import gateway_parts
-from pytest_lattice.loaders.gateway_groups import Cluster, Groups
-from pytest_lattice.loaders.manifests import read_manifests
-from pytest_lattice.model.names import DEFAULT_ACCOUNT, DEFAULT_REGION
+from pytest_lattice import (
+    AccessLogSubscription,
+    Service,
+    ServiceNetwork,
+    VpcAssociation,
+)
 from tests.loaders.cluster import (
     GATEWAY_API,
     all_of,
@@ -228,8 +229,8 @@ def test_vpc_that_stays_out_is_noted() -> None:
     assert notices == [
         (
             "VpcAssociationPolicy `default/vpc` keeps the VPC of the cluster out of "
-            "service network `shops`; declare a VpcAssociation for the VPC of the clients "
-            "(manifests[3], VpcAssociationPolicy default/vpc)"
+            "service network `shops`; declare a VpcAssociation for the VPC of the "
+            "clients (manifests[3], VpcAssociationPolicy default/vpc)"
         )
     ]
 
@@ -237,15 +238,17 @@ def test_vpc_that_stays_out_is_noted() -> None:
 # ------------------------------------------------------------------------ access logs
 
 
-def subscriptions(*written: dict[str, Any]) -> tuple[list[str], list[tuple[str, str]]]:
+def subscriptions(
+    *written: dict[str, Any],
+) -> tuple[list[str], list[tuple[str, object]]]:
     """Return the notices, and resource and destination of each subscription."""
-    objects = read_manifests([*CLUSTER, *written], "default")
-    cluster = Cluster("cluster", "default", DEFAULT_ACCOUNT, DEFAULT_REGION)
-    parts = gateway_parts(objects, Groups(objects, cluster, ()))
-    names = {each.arn: each.name for each in parts if each.arn}
-    found = [each.values for each in parts if each.kind == "access log subscription"]
-    return objects.notices, [
-        (names[each["resourceIdentifier"]], each["destinationArn"]) for each in found
+    notices, made = noted(*CLUSTER, *written)
+    names = {each.arn: each.name for each in all_of(Service, made)}
+    names |= {each.arn: each.name for each in all_of(ServiceNetwork, made)}
+    running(made)
+    return notices, [
+        (names[each.resource], each.destination)
+        for each in all_of(AccessLogSubscription, made)
     ]
 
 
@@ -283,3 +286,11 @@ def test_log_policy_without_a_destination_is_refused() -> None:
     assert refused(subscriptions, policy("AccessLogPolicy", "a", "Gateway/shops")) == [
         "spec.destinationArn is missing (manifests[3], AccessLogPolicy default/a)"
     ]
+
+
+def test_destination_that_aws_has_not_is_refused() -> None:
+    """The place of the policy is named."""
+    found = refused(subscriptions, logs("a", "arn:aws:sqs:us-west-2:123456789012:q"))
+
+    assert found[0].endswith("(manifests[3], AccessLogPolicy default/a)")
+    assert "sqs" in found[0]
