@@ -11,13 +11,18 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_PAGES = ("README.md", "docs/guide.md", "docs/loading.md")
+_PAGES = (
+    "README.md",
+    "docs/guide.md",
+    "docs/loading.md",
+    "docs/loading-gateway-api.md",
+)
 
 
 def test_every_block_runs(pytester: pytest.Pytester) -> None:
     """Each Python block of the documentation is a test file that passes."""
     files = {
-        f"test_{Path(page).stem.lower()}_{number}": block
+        f"test_{Path(page).stem.lower().replace('-', '_')}_{number}": block
         for page in _PAGES
         for number, block in enumerate(_BLOCK.findall((ROOT / page).read_text()), 1)
     }

@@ -107,7 +107,7 @@ class _Wanted:
 
     Args:
         key: what tells it from all others.
-        written: the object that it is made of.
+        source: where what it is made of was written, or named.
         kind: the kind of route that it is for.
         owner: kind, namespace and name of what policies are attached to; no kind for
             what is elsewhere.
@@ -118,7 +118,7 @@ class _Wanted:
     """
 
     key: tuple[str, ...]
-    written: Object
+    source: SourceLocation
     kind: str
     owner: tuple[str, str, str]
     tags: Mapping[str, str]
@@ -197,7 +197,7 @@ class Groups:
         name = reference.needed("name")
         namespace = reference.text("namespace", route.namespace)
         if kind == "ServiceImport":
-            return self._imported(route, namespace, name)
+            return self._imported(route, reference, namespace, name)
         if kind != "Service":
             raise reference.unsupported(
                 f"backendRef `{name}` of kind {kind} is neither a Service nor a "
@@ -239,7 +239,7 @@ class Groups:
         return self._made(
             _Wanted(
                 key=(route.kind, route.namespace, route.name, namespace, name),
-                written=service or route,
+                source=_place(service, reference, f"Service {full}"),
                 kind=route.kind,
                 owner=("Service", namespace, name),
                 tags=tags,
@@ -267,7 +267,7 @@ class Groups:
             self._made(
                 _Wanted(
                     key=("ServiceExport", *full.split("/"), kind, str(port)),
-                    written=export,
+                    source=export.source,
                     kind=kind,
                     owner=("ServiceExport", export.namespace, export.name),
                     tags={"SourceTypeKey": "ServiceExport"},
@@ -277,7 +277,9 @@ class Groups:
                 )
             )
 
-    def _imported(self, route: Object, namespace: str, name: str) -> str:
+    def _imported(
+        self, route: Object, reference: Node, namespace: str, name: str
+    ) -> str:
         """Find the group that an import means, here or elsewhere."""
         found = self.objects.find("ServiceImport", namespace, name)
         wanted = dict.fromkeys(_IMPORT_TAGS, "")
@@ -294,7 +296,7 @@ class Groups:
         return self._made(
             _Wanted(
                 key=("elsewhere", namespace, export, route.kind, *wanted.values()),
-                written=found or route,
+                source=_place(found, reference, f"ServiceImport {namespace}/{name}"),
                 kind=route.kind,
                 owner=("", namespace, export),
                 tags={"SourceTypeKey": "ServiceExport"},
@@ -373,7 +375,7 @@ class Groups:
         return cluster.part(
             "target group",
             values,
-            wanted.written.source,
+            wanted.source,
             id=group.id,
             arn=group.arn,
             names=wanted.names,
@@ -402,6 +404,13 @@ class Groups:
             return None
         self._used.add(owner)
         return spec
+
+
+def _place(found: Object | None, reference: Node, name: str) -> SourceLocation:
+    """Say where an object was written, or else who names it."""
+    if found is not None:
+        return found.source
+    return reference.source._replace(name=name)
 
 
 def _protocols(forced: tuple[str, str], policy: Node | None) -> tuple[str, str]:

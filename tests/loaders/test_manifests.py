@@ -240,6 +240,13 @@ def test_unknown_version_is_refused() -> None:
     ]
 
 
+def test_unknown_version_of_another_group_is_passed_over() -> None:
+    """Only the two groups of AWS's controller are held to their versions."""
+    old = service() | {"apiVersion": "v1beta9"}
+
+    assert names(old) == []
+
+
 def test_same_object_twice_is_refused() -> None:
     """Two objects of one kind and name name both places."""
     assert refused(names, [service(), service()]) == [
