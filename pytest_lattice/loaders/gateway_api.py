@@ -19,7 +19,7 @@ from pytest_lattice.loaders.gateway_policies import (
     without_effect,
 )
 from pytest_lattice.loaders.gateway_routes import attachment, lattice_gateways
-from pytest_lattice.loaders.gateway_rules import matches_of
+from pytest_lattice.loaders.gateway_rules import matches_of, rules_of
 from pytest_lattice.loaders.manifests import CONTROLLER, read_manifests
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.model.auth_policy import policy_text
@@ -289,8 +289,7 @@ class _Network:
         else:
             default = {"fixedResponse": {"statusCode": 404}}
             matches = matches_of(self._objects, route)
-            written = route.spec.nodes("rules")
-            actions = [self._groups.action(route, rule) for rule in written]
+            actions = [self._groups.action(route, rule) for rule in rules_of(route)]
             rules = [(match, actions[match.rule]) for match in matches]
         for port in attached_to.ports:
             listener = self._listener(route, port, service, default)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import HIDE
+from pytest_lattice.loaders.manifests import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_lattice.loaders.manifests import Node, Object, Objects
+    from pytest_lattice.loaders.manifests import Object, Objects
 
 __tracebackhide__ = HIDE
 
@@ -66,8 +67,7 @@ def matches_of(objects: Objects, route: Object) -> list[Match]:
         ConfigurationError: two rules of one priority.
     """
     made: list[Match] = []
-    rules = route.spec.nodes("rules")
-    for position, rule in enumerate(rules):
+    for position, rule in enumerate(rules_of(route)):
         rule.check("name", "matches", "backendRefs", *_WITHOUT_EFFECT)
         for key in _WITHOUT_EFFECT:
             if rule.values.get(key):
@@ -90,6 +90,14 @@ def matches_of(objects: Objects, route: Object) -> list[Match]:
     _note_expansions(objects, route, made)
     _note_shadows(objects, route, made)
     return made
+
+
+def rules_of(route: Object) -> list[Node]:
+    """Return the rules of a route; the API server gives one to an HTTPRoute without."""
+    spec = route.spec
+    if route.kind == "HTTPRoute" and spec.values.get("rules") is None:
+        return [Node({}, spec.source, "spec.rules[0]")]
+    return spec.nodes("rules")
 
 
 def _annotated(objects: Objects, route: Object, position: int) -> int | None:

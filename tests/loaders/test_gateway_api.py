@@ -42,6 +42,7 @@ from tests.loaders.cluster import (
     noted,
     only,
     path,
+    policy,
     route,
     rule,
     running,
@@ -443,19 +444,48 @@ def test_nothing_is_said_of_what_is_refused() -> None:
     assert refused(loaded, noisy, route(rule(path("no slash"))), service())
 
 
+CHECK = {"enabled": True, "path": "/ready", "statusMatch": "200"}
+SELECTOR = {"matchLabels": {"kubernetes.io/metadata.name": "default"}}
+TAKES = {"namespaces": {"from": "Selector", "selector": SELECTOR}}
+ENDPOINT = {"addresses": ["10.0.0.7"], "conditions": {"ready": True}}
+STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+POLICY = json.dumps({"Statement": STATEMENT})
 BASE = (
-    gateway(HTTP, HTTPS),
+    gateway(HTTP, HTTPS | {"allowedRoutes": TAKES}, TLS | {"port": 8443}),
     route(rule(path("/a")), rule({"headers": [{"name": "a", "value": "1"}]})),
     route(
         kind="GRPCRoute",
         name="rpc",
         spec={"parentRefs": [{"name": "shops", "port": 443}]},
     ),
-    service(),
+    route(
+        {"backendRefs": [{"name": "far", "kind": "ServiceImport", "weight": 2}]},
+        kind="TLSRoute",
+        name="tls",
+        spec={"hostnames": ["a.example.com"]},
+    ),
+    service("web", {"port": 80, "name": "web", "targetPort": 8080}),
+    manifest(
+        "EndpointSlice",
+        "web-1",
+        endpoints=[ENDPOINT],
+        ports=[{"name": "web", "port": 80}],
+    ),
     manifest(
         "ServiceExport", "web", {"exportedPorts": [{"port": 80, "routeType": "HTTP"}]}
     ),
+    manifest("ServiceImport", "far", {}, annotations={"export-name": "api"}),
+    policy("TargetGroupPolicy", "tuned", "Service/web", healthCheck=CHECK),
+    policy("IAMAuthPolicy", "auth", "HTTPRoute/web", policy=POLICY),
+    policy(
+        "AccessLogPolicy",
+        "logs",
+        "Gateway/shops",
+        destinationArn="arn:aws:s3:::shop-logs",
+    ),
+    policy("VpcAssociationPolicy", "vpc", "Gateway/shops", securityGroupIds=["sg-1"]),
 )
+BASE[5]["metadata"]["labels"] = {"kubernetes.io/service-name": "web"}
 JUNK = st.recursive(
     st.none()
     | st.booleans()
@@ -486,6 +516,11 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # no
     for key, each in members:
         found += places(each, (*at, key))
     return found
+
+
+def test_what_junk_is_put_into_is_a_network() -> None:
+    """The manifests of the next test run before anything is changed."""
+    running(loaded(*BASE))
 
 
 PLACES = [(number, *at) for number, each in enumerate(BASE) for at in places(each)]

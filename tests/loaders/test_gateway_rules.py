@@ -106,6 +106,16 @@ def test_rule_without_a_match_takes_every_request() -> None:
     ]
 
 
+def test_route_without_rules_has_the_default_one() -> None:
+    """The API server gives an HTTPRoute a rule, which has no target, so 500."""
+    bare = route()
+    del bare["spec"]["rules"]
+    answer = running(loaded(gateway(), bare)).client("web-default").get("/")
+
+    assert answer.status_code == 500
+    assert loaded(gateway(HTTPS), route(kind="GRPCRoute", spec={"rules": None}))
+
+
 @pytest.mark.parametrize(
     ("match", "conditions"),
     [
