@@ -39,6 +39,7 @@ GATEWAY = "gateway.networking.k8s.io"
 CONTROLLER = "application-networking.k8s.aws"
 _GATEWAY_VERSIONS = ("v1", "v1beta1", "v1alpha3", "v1alpha2")
 
+_RENDERED = "load the output of `kustomize build` or `helm template`, rendered"
 _ENDINGS = (".yaml", ".yml", ".json")
 # The kinds of each group that matter here, with its versions.
 _GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -297,7 +298,7 @@ def _documents(paths: Manifests) -> Iterator[tuple[object, SourceLocation]]:
             yield dict(each), SourceLocation(f"manifests[{position}]")
         elif isinstance(each, str | Path):
             for file in _files(each):
-                for document in parse_documents(read_text(file), file):
+                for document in _parsed(file):
                     yield document, SourceLocation(file, line_of(document))
         else:
             raise advised(
@@ -340,10 +341,18 @@ def _unpacked(
     yield document, source
 
 
+def _parsed(file: str) -> list[Any]:
+    text = read_text(file)
+    try:
+        return parse_documents(text, file)
+    except ConfigurationError as error:
+        if "{{" in text:
+            error.add_note(_RENDERED)
+        raise
+
+
 def _no_manifest(message: str) -> ConfigurationError:
-    return advised(
-        message, "load the output of `kustomize build` or `helm template`, rendered"
-    )
+    return advised(message, _RENDERED)
 
 
 def _short(value: object) -> str:

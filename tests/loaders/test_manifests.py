@@ -269,6 +269,7 @@ def test_same_object_twice_is_refused() -> None:
         ),
         ("a: *b", ["evil.yaml:1: alias `*b` has no anchor before it"]),
         ("a: {", None),
+        ("a: {{ .Values.a }}", ["evil.yaml:1: a key is not text", RENDERED]),
         ("kind: Service\nkind: Service", ["evil.yaml:2: key `kind` is there twice"]),
     ],
 )
