@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from pytest_lattice.model.source import SourceLocation
     from pytest_lattice.model.target_group import HealthCheck, Target, TargetGroup
+    from pytest_lattice.model.target_health import TargetHealth, TargetHealthTable
     from pytest_lattice.network import LatticeNetwork
     from pytest_lattice.rollout.step import RolloutResult, RolloutStep, StepResult
     from pytest_lattice.targets.base import (
@@ -117,6 +118,8 @@ __all__ = [
     "Target",
     "TargetError",
     "TargetGroup",
+    "TargetHealth",
+    "TargetHealthTable",
     "TargetReply",
     "TargetRequest",
     "Unreachable",
@@ -191,6 +194,7 @@ _MODULES = {
     ),
     "model.source": ("SourceLocation",),
     "model.target_group": ("HealthCheck", "Target", "TargetGroup"),
+    "model.target_health": ("TargetHealth", "TargetHealthTable"),
     "network": ("LatticeNetwork",),
     "rollout.step": ("RolloutResult", "RolloutStep", "StepResult"),
     "targets.base": ("AppTarget", "AsyncTargetReply", "TargetReply", "TargetRequest"),

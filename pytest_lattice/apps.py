@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 from pytest_lattice.errors import HIDE, advised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import ExitStack
 
     from pluggy import HookRelay
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __tracebackhide__ = HIDE
 
 TargetKey: TypeAlias = tuple[str, str, int | None]
+#: What a test registered, and what answers for it.
+_Bound: TypeAlias = "tuple[object, AppTarget]"
 # Those of `AppTarget`; looked for on the type, so that a mock is not taken for one.
 _METHODS = ("call", "acall", "close")
 
@@ -64,17 +66,23 @@ class Apps:
         self._raise = raise_exceptions
         self._settings = lambda_settings
         self._hook = hook
-        self._apps: dict[TargetKey, AppTarget] = {}
+        self._apps: dict[TargetKey, _Bound] = {}
+        # Those whose targets have other apps now; they are closed with the network.
+        self._retired: list[AppTarget] = []
         self._loop: AppLoop | None = None
         self._lock = Lock()
 
     def recognize(
-        self, groups: Iterable[TargetGroup], undo: ExitStack
-    ) -> dict[TargetKey, AppTarget]:
-        """Ask the hooks about the targets of new groups, and recognize the others.
+        self,
+        before: Iterable[TargetGroup],
+        after: Iterable[TargetGroup],
+        undo: ExitStack,
+    ) -> dict[TargetKey, _Bound]:
+        """Ask the hooks about new targets, and recognize the others.
 
         Args:
-            groups: the new target groups.
+            before: the target groups as they are declared.
+            after: as they will be.
             undo: gets what closes the apps again, should the change fail.
 
         Returns:
@@ -85,24 +93,23 @@ class Apps:
         """
         from pytest_lattice.targets.recognize import recognize
 
-        made: dict[TargetKey, AppTarget] = {}
-        for group in groups:
-            for target in group.registered:
-                if target.app is None:
-                    continue
-                app = target.app if _is_target(target.app) else None
-                if app is None and self._hook is not None:
-                    app = self._hook.pytest_lattice_make_target(obj=target.app)
-                if app is None:
-                    recognize(target.app, group)
-                else:
-                    made[target_key(group, target)] = app
-                    undo.callback(app.close)
+        made: dict[TargetKey, _Bound] = {}
+        for group, target in _new_targets(before, after):
+            app = target.app if _is_target(target.app) else None
+            if app is None and self._hook is not None:
+                app = self._hook.pytest_lattice_make_target(obj=target.app)
+            if app is None:
+                recognize(target.app, group)
+            else:
+                made[target_key(group, target)] = (target.app, app)
+                undo.callback(app.close)
         return made
 
-    def keep(self, made: Mapping[TargetKey, AppTarget]) -> None:
+    def keep(self, made: Mapping[TargetKey, _Bound]) -> None:
         """Take over what the hooks made."""
-        self._apps.update(made)
+        with self._lock:
+            for key, bound in made.items():
+                self._bind(key, bound)
 
     def of(self, group: TargetGroup, target: Target) -> AppTarget:
         """Return what answers for a target, made when first asked for.
@@ -112,9 +119,18 @@ class Apps:
         """
         key = target_key(group, target)
         with self._lock:
-            if key not in self._apps:
-                self._apps[key] = self._make(group, target)
-            return self._apps[key]
+            bound = self._apps.get(key)
+            if bound is None or bound[0] is not target.app:
+                bound = self._bind(key, (target.app, self._make(group, target)))
+            return bound[1]
+
+    def _bind(self, key: TargetKey, bound: _Bound) -> _Bound:
+        """Let an app answer for a target from now on; the lock is held."""
+        # Requests in flight finish, and no server is stopped by a registration.
+        if (old := self._apps.get(key)) is not None:
+            self._retired.append(old[1])
+        self._apps[key] = bound
+        return bound
 
     def _make(self, group: TargetGroup, target: Target) -> AppTarget:
         from pytest_lattice.targets.loop import AppLoop
@@ -143,8 +159,31 @@ class Apps:
         Args:
             stack: closes each even if one before raises, the last one first.
         """
-        apps, self._apps = self._apps, {}
+        with self._lock:
+            apps = [*self._retired, *(app for _, app in self._apps.values())]
+            self._apps, self._retired = {}, []
         if self._loop is not None:
             stack.callback(self._loop.close)
-        for app in apps.values():
+        # One object may answer for several targets.
+        for app in {id(each): each for each in apps}.values():
             stack.callback(app.close)
+
+
+def _new_targets(
+    before: Iterable[TargetGroup], after: Iterable[TargetGroup]
+) -> Iterator[tuple[TargetGroup, Target]]:
+    """List the targets with an app that they did not have before."""
+    known = {group.arn: group for group in before}
+    for group in after:
+        old = known.get(group.arn)
+        if old is group:
+            continue
+        bound = {
+            target_key(group, each): each.app
+            for each in (old.registered if old is not None else ())
+        }
+        for target in group.registered:
+            if target.app is None:
+                continue
+            if bound.get(target_key(group, target)) is not target.app:
+                yield group, target

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from pytest_lattice.clock import Clock
     from pytest_lattice.decision.admission import Admission, Admit
+    from pytest_lattice.health.checks import HealthChecks
     from pytest_lattice.model.message import Headers, LatticeRequest
     from pytest_lattice.model.outcome import Outcome
     from pytest_lattice.model.target_group import Target, TargetGroup
@@ -85,6 +86,7 @@ class DataPlane:
         id_prefix: how request ids begin; with a counter they are UUID-like.
         app_of: finds what answers behind a target.
         record: called with each finished exchange.
+        health: makes first health checks before requests; None where there are none.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class DataPlane:
         id_prefix: str,
         app_of: Callable[[TargetGroup, Target], AppTarget],
         record: Callable[[Exchange], None],
+        health: HealthChecks | None = None,
     ) -> None:
         """Start without a state."""
         # Changed together, so that no request sees one without the other.
@@ -106,6 +109,9 @@ class DataPlane:
         self._ids = count(1)
         self._app_of = app_of
         self._record = record
+        self._health = health
+        if health is not None:
+            health.changed = self.reroute
         self._hops: dict[_HopKey, tuple[AppTarget, Route, Headers]] = {}
         # Streamed bodies that did not end yet.
         self._open: set[Ending] = set()
@@ -131,6 +137,10 @@ class DataPlane:
         self._compiled = (state, None if admission is None else admission.admit)
         self._hops = {}
 
+    def reroute(self) -> None:
+        """Forget the ways to targets, since other targets serve from now on."""
+        self._hops = {}
+
     @property
     def state(self) -> State | None:
         """The state that requests are decided on; None once it is closed."""
@@ -138,6 +148,8 @@ class DataPlane:
 
     def handle(self, request: LatticeRequest, body: bytes | Iterable[bytes]) -> Reply:
         """Answer a request, blocking the calling thread."""
+        if self._health is not None and self._health.awaiting:
+            self._health.begin()
         flight = self._start(request)
         received = RequestBody(body, flight.decision.now)
         if flight.call is None or flight.app is None:
@@ -179,6 +191,8 @@ class DataPlane:
         self, request: LatticeRequest, body: bytes | AsyncIterable[bytes]
     ) -> AsyncReply:
         """Answer a request without blocking the running event loop."""
+        if self._health is not None and self._health.awaiting:
+            await self._health.abegin()
         flight = self._start(request)
         received = RequestBody(body, flight.decision.now)
         if flight.call is None or flight.app is None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import warnings
 from contextlib import ExitStack
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Self
 
-from pytest_lattice.apps import Apps, TargetKey, target_key
+from pytest_lattice.apps import Apps
 from pytest_lattice.clock import Clock
 from pytest_lattice.dataplane import DataPlane
 from pytest_lattice.decision.admission import Admission
@@ -26,13 +26,15 @@ from pytest_lattice.errors import (
     unknown,
 )
 from pytest_lattice.faults import Faults
+from pytest_lattice.health.checks import HealthChecks
+from pytest_lattice.health.operations import TargetOperations
 from pytest_lattice.history import History
 from pytest_lattice.logs.deliveries import Deliverer, Deliveries, delivered
 from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.logs.tally import Tally
 from pytest_lattice.model.configuration import Changeable, Configuration, Resource
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, request_id_prefix
-from pytest_lattice.model.target_group import TargetStatus
+from pytest_lattice.model.target_group import TargetGroup
 from pytest_lattice.model.value import is_whole
 from pytest_lattice.questions import Questions
 from pytest_lattice.rollout.run import Rollouts
@@ -54,12 +56,11 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = HIDE
 
-_STATUSES: tuple[str, ...] = get_args(TargetStatus)
 #: How many exchanges a network keeps, unless told otherwise.
 HISTORY = 50_000
 
 
-class LatticeNetwork(Doors, Deliverer, Rollouts):
+class LatticeNetwork(Doors, Deliverer, Rollouts, TargetOperations):
     """A service network that lives in the test process.
 
     Under pytest it comes from the fixture `lattice_network`; elsewhere construct it
@@ -106,9 +107,8 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
         self.clock = Clock()
         # One change at a time; reentrant, since hooks may make one.
         self._change, self._auth_settings = RLock(), auth_settings
-        self._statuses, self._warned = dict[TargetKey, TargetStatus](), set[str]()
+        self._hook, self._warned = hook or _own_hooks(plugins), set[str]()
         self._questions = Questions(self.clock, DRAWS[draw](seed))
-        self._hook = hook if hook is not None else _own_hooks(plugins)
         self._apps = Apps(
             clock=self.clock,
             raise_exceptions=raise_target_exceptions,
@@ -118,13 +118,10 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
         self._deliveries, self._tally = Deliveries(self.clock, history), Tally()
         self._history = History(history, self._tally.fold)
         self._faults = Faults(self._apps.of, self.clock, lambda_settings)
-        self._plane = DataPlane(
-            clock=self.clock,
-            draw=DRAWS[draw](seed),
-            id_prefix=request_id_prefix(seed),
-            app_of=self._faults.of,
-            record=self._record,
+        self._health = HealthChecks(
+            self.clock, self._faults.of, self._change, self._warn
         )
+        self._plane = self._data_plane()
         self._entrances = Entrances(self._plane, self._questions, self.clock)
         self._replace(Configuration())
         if self._hook is not None:
@@ -149,27 +146,21 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
             ConfigurationError: what AWS would refuse, an unknown name, or a target
                 that is no app; nothing has been added then.
         """
-        with self._change, ExitStack() as undo:
+        with self._change:
             self._state_or_raise()
-            before = self._configuration
-            grown = before.with_resources(resources)
-            added = grown.target_groups[len(before.target_groups) :]
-            made = self._apps.recognize(added, undo)
-            compiled = self._compile(grown)
-            undo.pop_all()
-            self._configuration = grown
-            self._apps.keep(made)
-            self._use(*compiled)
+            self._replace(self._configuration.with_resources(resources))
 
     def change(self, *resources: Changeable) -> None:
-        """Change what is declared: weights, rules, auth policies, callers.
+        """Change what is declared: weights, rules, policies, callers, targets.
 
         Requests in flight keep what they were decided on; the next ones see all of
         the change.
 
         Args:
-            resources: services, service networks, roles and users, each with the name
-                of a declared one, such as ``replace(service, auth_policy=…)``.
+            resources: services, service networks, target groups, roles and users,
+                each with the name of a declared one, such as
+                ``replace(service, auth_policy=…)``.  Of a target group the health
+                check and the targets can change.
 
         Raises:
             ConfigurationError: one that is not declared, or what AWS would refuse;
@@ -188,16 +179,24 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
             resources: declared ones.
 
         Raises:
-            ConfigurationError: one that is not declared, or that another one needs;
-                nothing has been removed then.
+            ConfigurationError: one that is not declared, that another one needs, or
+                a target group with targets that drain; nothing has been removed then.
         """
         with self._change:
             self._state_or_raise()
+            for each in resources:
+                if isinstance(each, TargetGroup):
+                    self._health.check_removable(each)
             self._replace(self._configuration.without(resources))
 
     def _replace(self, configuration: Configuration) -> None:
-        compiled = self._compile(configuration)
-        self._configuration = configuration
+        before, after = self._configuration, configuration
+        with ExitStack() as undo:
+            made = self._apps.recognize(before.target_groups, after.target_groups, undo)
+            compiled = self._compile(after)
+            undo.pop_all()
+        self._configuration = after
+        self._apps.keep(made)
         self._use(*compiled)
 
     def role(self, name: str, **fields: Any) -> Role:  # noqa: ANN401  # as `Role`
@@ -233,33 +232,6 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
         user = User(name, **fields)
         self.add(user)
         return user
-
-    def set_target_status(
-        self, target_group: str, target: str, status: TargetStatus
-    ) -> None:
-        """Put a target into a state, as a health check or deregistration would.
-
-        Args:
-            target_group: name, id or ARN of the group.
-            target: the target's id.
-            status: AWS's status, such as ``UNHEALTHY`` or ``DRAINING``.
-
-        Raises:
-            ConfigurationError: an unknown group, target or status.
-
-        AWS: vpc-lattice/latest/ug/target-group-health-checks
-        """
-        self._state_or_raise()
-        group = self._configuration.target_group(target_group)
-        if status not in _STATUSES:
-            raise unknown("target status", status, _STATUSES)
-        found = [each for each in group.registered if each.id == target]
-        if not found:
-            raise unknown("target", target, (each.id for each in group.registered))
-        with self._change:
-            for each in found:
-                self._statuses[target_key(group, each)] = status
-            self._use(*self._compile(self._configuration))
 
     def service(self, name: str) -> Service:
         """Find a declared service by name, id, ARN or DNS name.
@@ -315,6 +287,8 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
 
         Raises:
             ConfigurationError: an unknown short name, VPC or caller.
+            BlockingCallError: a first health check would have to call an app on the
+                event loop that runs here; ``await clock.aadvance(0)`` makes it.
         """
         request = self._questions.request(
             method,
@@ -325,6 +299,7 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
             http2=http2,
             role=role,
         )
+        self._health.begin()
         return self._questions.decide(request)
 
     def authorize(self, method: str, url: str, **question: Any) -> Decision:  # noqa: ANN401  # as `decide`
@@ -396,21 +371,23 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
 
     # ---- how it works inside ------------------------------------------------
 
+    def _data_plane(self) -> DataPlane:
+        return DataPlane(
+            clock=self.clock,
+            draw=DRAWS[self.draw](self.seed),
+            id_prefix=request_id_prefix(self.seed),
+            app_of=self._faults.of,
+            record=self._record,
+            health=self._health,
+        )
+
     def _state_or_raise(self) -> State:
         if self._plane.state is None:
             raise LatticeError("the network is closed")
         return self._plane.state
 
     def _compile(self, configuration: Configuration) -> tuple[State, Admission]:
-        state = compile_state(
-            configuration,
-            lambda group, target: (
-                self._statuses.get(target_key(group, target))
-                # Targets serve from the start; probing is not modelled yet.
-                or ("HEALTHY" if group.health_check_enabled else "UNAVAILABLE")
-            ),
-            self._plane.state,
-        )
+        state = compile_state(configuration, previous=self._plane.state)
         admission = Admission(
             configuration, self._auth_settings, wall=self.clock.wall, warn=self._warn
         )
@@ -424,6 +401,7 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
 
     def _use(self, state: State, admission: Admission) -> None:
         self._faults.use(state.configuration)
+        self._health.use(state)
         self._questions.use(state, admission)
         self._plane.use(state, admission)
 
@@ -444,6 +422,7 @@ class LatticeNetwork(Doors, Deliverer, Rollouts):
         Raises:
             DeliveryError: a destination did not take its access-log entries.
         """
+        self._health.close()
         # Each is closed even if one before raises; the logs, which go last, have all.
         with ExitStack() as stack:
             stack.callback(self._deliveries.close)

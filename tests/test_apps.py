@@ -93,7 +93,7 @@ def test_what_is_no_app_is_refused_at_once() -> None:
     group = TargetGroup("web", targets=[17])
 
     with ExitStack() as undo, pytest.raises(ConfigurationError, match="`web`"):
-        apps().recognize([group], undo)
+        apps().recognize([], [group], undo)
 
 
 def test_a_change_that_fails_closes_what_hooks_made() -> None:
@@ -102,7 +102,7 @@ def test_a_change_that_fails_closes_what_hooks_made() -> None:
     group = TargetGroup("web", targets=[closing, 17])
 
     with pytest.raises(ConfigurationError), ExitStack() as undo:
-        apps(Maker()).recognize([group], undo)
+        apps(Maker()).recognize([], [group], undo)
 
     assert closing.closed == 1
 
@@ -113,7 +113,7 @@ def test_close_closes_each_app_once() -> None:
     group = TargetGroup("web", targets=[closing])
     held = apps(Maker())
     with ExitStack() as undo:
-        held.keep(held.recognize([group], undo))
+        held.keep(held.recognize([], [group], undo))
         undo.pop_all()
 
     for _ in range(2):
@@ -146,7 +146,7 @@ def test_an_object_that_answers_by_itself_is_no_app() -> None:
     group = TargetGroup("web", targets=[echo])
     held = apps()
     with ExitStack() as undo:
-        held.keep(held.recognize([group], undo))
+        held.keep(held.recognize([], [group], undo))
         undo.pop_all()
 
     assert held.of(group, group.registered[0]) is echo

@@ -25,7 +25,7 @@ CORE = frozenset({"decision", "routing", "auth", "model", "errors"})
 BELOW_PLUGIN = (
     WINGS
     | CORE
-    | {"network", "dataplane", "streams", "entrances", "questions", "apps"}
+    | {"network", "dataplane", "streams", "entrances", "questions", "apps", "health"}
     | {"clock", "draws", "faults", "history", "rollout"}
 )
 
@@ -41,16 +41,18 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "clock": frozenset({"model", "routing", "errors"}),
     "draws": frozenset({"model", "routing", "errors"}),
     "streams": CORE | {"targets", "clock"},
-    "dataplane": CORE | {"clients", "targets", "clock", "streams"},
+    "dataplane": CORE | {"clients", "targets", "clock", "health", "streams"},
     "questions": CORE | {"clients", "clock"},
     "entrances": CORE | {"clients", "questions", "clock"},
     "apps": CORE | {"targets", "clock"},
     "faults": CORE | {"targets", "clock"},
+    "health": CORE | {"targets", "clock"},
     "history": CORE,
     "rollout": CORE | {"clock", "history", "logs"},
     "network": WINGS
     | CORE
-    | {"apps", "dataplane", "entrances", "faults", "history", "questions", "rollout"}
+    | {"apps", "dataplane", "entrances", "faults", "health", "history", "questions"}
+    | {"rollout"}
     | {"clock", "draws", "hookspecs"},
     # For typing only: what the hooks are given.
     "hookspecs": BELOW_PLUGIN,

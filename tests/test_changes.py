@@ -72,11 +72,15 @@ def test_policy_changes_between_requests() -> None:
             ["unknown declared resource `shopp`", "did you mean `shop`?"],
         ),
         (
-            TargetGroup("web"),
+            Vpc("web"),
             [
-                "`TargetGroup('web')` cannot be changed",
-                "services, service networks, roles and users can be",
+                "`Vpc('web')` cannot be changed",
+                "services, service networks, target groups, roles and users can be",
             ],
+        ),
+        (
+            TargetGroup("web"),
+            ["unknown declared resource `web`", "no declared resource is declared"],
         ),
         (
             Service("shop", listeners=[Listener("HTTP", default=Forward("gone"))]),

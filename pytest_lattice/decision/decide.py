@@ -17,6 +17,7 @@ from pytest_lattice.model.outcome import (
     Unroutable,
 )
 from pytest_lattice.routing.resolve import Way, resolve
+from pytest_lattice.routing.state import conditions
 
 if TYPE_CHECKING:
     from pytest_lattice.decision.admission import Admit
@@ -188,7 +189,9 @@ def decide(
         return Decision(state, request, now, _weightless(rule), *so_far)
     groups = rule.groups
     drawn = draw.share(rule.arn, rule.weights) if len(groups) > 1 else None
-    group = groups[0] if drawn is None else groups[drawn.index]
+    slot = groups[0] if drawn is None else groups[drawn.index]
+    # Read once: the health of a target may change meanwhile.
+    group = slot.state
     # HTTP/1.1 to an HTTP1 group goes always, and is by far the most frequent.
     if not group.is_http1 or request.http_version != "HTTP/1.1":
         mismatched = _mismatched_protocol(request, group)
@@ -262,6 +265,9 @@ def _empty(group: GroupState) -> Unroutable:
     # AWS is silent: 503, and no other group takes the share
     if not group.targets:
         reason = f"target group `{group.group.name}` has no targets"
+    elif any(each.reason for each in group.targets):
+        told = conditions(group.targets)
+        reason = f"no target of target group `{group.group.name}` serves: {told}"
     else:
         statuses = ", ".join(sorted({each.status for each in group.targets}))
         reason = f"every target of target group `{group.group.name}` is {statuses}"

@@ -24,6 +24,7 @@ from pytest_lattice.model.value import given
 from pytest_lattice.routing.forwarding import replaced
 from pytest_lattice.routing.match import describe_rule, mismatch
 from pytest_lattice.routing.resolve import host_name
+from pytest_lattice.routing.state import conditions
 from pytest_lattice.routing.weights import cards, share_text
 
 if TYPE_CHECKING:
@@ -195,8 +196,10 @@ def _target_text(decision: Decision) -> str:
     serving = len(group.usable)
     if serving > 1:
         text += f", {group.usable.index(target) + 1} of {serving} in turn"
-    if others := len(group.targets) - serving:
-        text += f"; {others} of {len(group.targets)} targets get nothing"
+    if idle := [each for each in group.targets if each not in group.usable]:
+        gets = "gets" if len(idle) == 1 else "get"
+        text += f"; {len(idle)} of {len(group.targets)} targets {gets} nothing: "
+        text += conditions(idle)
     if target.status == "UNHEALTHY":
         # AWS: vpc-lattice/latest/ug/target-groups: fail-open
         text += "; no target is healthy, so the unhealthy ones serve"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
 from pytest_lattice.model.access_log import AccessLogSubscription
@@ -23,6 +23,7 @@ from pytest_lattice.model.names import (
     DEFAULT_REGION,
     check_account,
 )
+from pytest_lattice.model.registration import check_change
 from pytest_lattice.model.service import Service
 from pytest_lattice.model.service_network import (
     Organization,
@@ -59,7 +60,8 @@ Resource: TypeAlias = (
     | Fault
 )
 #: What can be changed once it is declared.
-Changeable: TypeAlias = Service | ServiceNetwork | Role | User
+Changeable: TypeAlias = Service | ServiceNetwork | TargetGroup | Role | User
+_CHANGEABLE = get_args(Changeable)
 _Named = TypeVar(
     "_Named", bound=ServiceNetwork | Service | TargetGroup | Vpc | Role | User
 )
@@ -116,7 +118,8 @@ class Configuration:
         """Put changed resources in the place of those of the same ARN.
 
         Args:
-            resources: services, service networks, roles and users that are declared.
+            resources: services, service networks, target groups, roles and users
+                that are declared.
 
         Returns:
             A new configuration that holds together.
@@ -125,13 +128,18 @@ class Configuration:
             ConfigurationError: one that is not declared or cannot be changed, or what
                 AWS would refuse; this configuration is unchanged.
         """
+        resources = tuple(resources)
         for resource in resources:
-            if not isinstance(resource, Service | ServiceNetwork | Role | User):
+            if not isinstance(resource, _CHANGEABLE):
                 raise advised(
                     f"`{resource!r}` cannot be changed",
-                    "services, service networks, roles and users can be",
+                    "services, service networks, target groups, roles and users can be",
                 )
-        return self._with_each(resources, lambda resource: (resource,))
+        new = self._with_each(resources, lambda resource: (resource,))
+        for resource in resources:
+            if isinstance(resource, TargetGroup):
+                check_change(self.target_group(resource.arn), resource)
+        return new
 
     def without(self, resources: Iterable[Resource]) -> Configuration:
         """Take resources away.

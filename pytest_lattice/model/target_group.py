@@ -7,9 +7,10 @@ recognizing and calling it is not known here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from ipaddress import ip_address
+from itertools import count
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
@@ -345,19 +346,46 @@ class TargetGroup(Value):
             raise advised(
                 f"{self._where}: targets is not a list", f"write [{_short(listed)}]"
             )
+        targets = [
+            each if isinstance(each, Target) else Target(app=each) for each in listed
+        ]
         registered = []
-        for position, each in enumerate(listed):
-            target = each if isinstance(each, Target) else Target(app=each)
+        for target, known in zip(targets, self._known_ids(targets), strict=True):
             port = given(target.port)
             if port is None and self.port is not None:
                 port = DerivedNumber(self.port)
-            target = replace(
-                target,
-                id=given(target.id) or DerivedText(self._derived_id(position)),
-                port=port,
-            )
-            registered.append(target)
+            registered.append(replace(target, id=known, port=port))
         return registered
+
+    def _known_ids(self, targets: Sequence[Target]) -> list[str]:
+        """Return ids as given, or as this very group had derived them, or new ones."""
+        own: frozenset[str] | None = None
+        ids: list[str | None] = []
+        for position, target in enumerate(targets):
+            known: str | None = target.id or None
+            if isinstance(known, DerivedText) and known != self._derived_id(position):
+                # Targets before it may have gone; but another group derives its own.
+                own = own or frozenset(map(self._derived_id, range(_TARGETS)))
+                known = known if known in own else None
+            ids.append(known)
+        taken = {known for known in ids if known is not None}
+        for position, known in enumerate(ids):
+            if known is None:
+                ids[position] = self.free_id(taken, position)
+                taken.add(ids[position] or "")
+        return [known or "" for known in ids]
+
+    def free_id(self, taken: Container[str], position: int = 0) -> str:
+        """Derive an id for one more target.
+
+        Args:
+            taken: the ids that it must not have.
+            position: where it stands in the list of targets.
+        """
+        if self.type == "LAMBDA":  # one function, whose name is that of the group
+            return DerivedText(self._derived_id(position))
+        ids = map(self._derived_id, count(position))
+        return DerivedText(next(each for each in ids if each not in taken))
 
     def _derived_id(self, position: int) -> str:
         key = digest(self.account, self.region, self.name, str(position))

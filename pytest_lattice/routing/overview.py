@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_lattice.routing.state import (
-        GroupState,
+        GroupSlot,
         ListenerState,
         RuleState,
         ServiceState,
@@ -86,8 +86,8 @@ def _action(rule: RuleState) -> str:
     )
 
 
-def _group(group: GroupState) -> str:
-    count = len(group.targets)
+def _group(group: GroupSlot) -> str:
+    count = len(group.group.registered)
     targets = "1 target" if count == 1 else f"{count} targets"
     return f"`{group.group.name}` [{group.group.type}, {targets}]"
 

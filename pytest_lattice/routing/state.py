@@ -1,7 +1,9 @@
 """The configuration compiled for routing: immutable and indexed.
 
-It is built once per change; deciding only reads it.  Values of the model stay
-reachable from it, so that a decision can be explained in the user's own words.
+It is built once per change; deciding only reads it.  Only the states of its target
+groups are put in anew, each as a whole, when the health of a target changes.  Values of
+the model stay reachable from it, so that a decision can be explained in the user's own
+words.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pytest_lattice.routing.health import usable
 from pytest_lattice.routing.table import RuleTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_lattice.model.access_log import AccessLogSubscription
     from pytest_lattice.model.action import Action
@@ -35,17 +37,24 @@ __tracebackhide__ = HIDE
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetState:
-    """A target with its address and status."""
+    """A target with its address and status, and the reason of the status."""
 
     target: Target
     address: str
     status: TargetStatus
     outcome: Forwarded
+    reason: str = ""
 
     @property
     def ip_port(self) -> str:
         """The access log's ``targetIpPort``; ``-`` for a function."""
         return f"{self.address}:{self.target.port}" if self.address else "-"
+
+    @property
+    def condition(self) -> str:
+        """How it is, for people."""
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"`{self.target.id}` is {self.status}{reason}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +69,59 @@ class GroupState:
     is_http1: bool
 
 
+class GroupSlot:
+    """A target group's place in the compiled rules.
+
+    Its `state` is replaced when the health of a target changes; so no rule is compiled
+    again, and who decided before keeps the old one.
+
+    Args:
+        group: the target group.
+        vpc: the VPC of its targets; None for a Lambda function.
+    """
+
+    __slots__ = ("arn", "group", "state", "vpc")
+
+    def __init__(self, group: TargetGroup, vpc: Vpc | None) -> None:
+        """Start without a state; `fill` gives it one before anybody decides."""
+        self.group = group
+        self.arn = group.arn
+        self.vpc = vpc
+        self.state: GroupState
+
+    def place(
+        self, target: Target, status: TargetStatus, reason: str = ""
+    ) -> TargetState:
+        """Give a target its address and status.
+
+        Args:
+            target: one of the group.
+            status: its status.
+            reason: why it has that, for people.
+        """
+        return TargetState(
+            target=target,
+            address=_address(self.group, target, self.vpc),
+            status=status,
+            outcome=Forwarded(self.group, target),
+            reason=reason,
+        )
+
+    def fill(self, targets: Iterable[TargetState]) -> None:
+        """Let decisions see these targets from now on."""
+        placed = tuple(targets)
+        serving = usable([target.status for target in placed])
+        self.state = GroupState(
+            group=self.group,
+            arn=self.arn,
+            vpc_id=self.vpc.id if self.vpc else "-",
+            targets=placed,
+            usable=tuple(placed[position] for position in serving),
+            # A Lambda function is called as HTTP1.
+            is_http1=self.group.protocol_version in {None, "HTTP1"},
+        )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleState:
     """A rule, or the default rule, with its action resolved."""
@@ -67,7 +129,7 @@ class RuleState:
     rule: Rule | None
     arn: str
     action: Action
-    groups: tuple[GroupState, ...]
+    groups: tuple[GroupSlot, ...]
     weights: tuple[int, ...]
     weightless: bool
     fixed: FixedResponse | None
@@ -97,7 +159,7 @@ class ServiceState:
     dns_name: str
     listeners: Mapping[int, ListenerState]
     #: The target groups that it forwards to.
-    groups: tuple[GroupState, ...]
+    groups: tuple[GroupSlot, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,28 +186,30 @@ class State:
     delivers: bool
     #: All services and target groups, by ARN.
     services: Mapping[str, ServiceState]
-    groups: Mapping[str, GroupState]
+    groups: Mapping[str, GroupSlot]
+    #: The ARNs of the target groups that services refer to.
+    in_use: frozenset[str]
     #: Remembers, by VPC, name, port and scheme, the ways that were taken.
     ways: dict[tuple[str, str, int, str], Way] = field(default_factory=dict)
 
 
 def compile_state(
     configuration: Configuration,
-    status: Callable[[TargetGroup, Target], TargetStatus],
+    status: Callable[[TargetGroup, Target], TargetStatus] | None = None,
     previous: State | None = None,
 ) -> State:
     """Compile a configuration.
 
     Args:
         configuration: one that holds together.
-        status: the present status of a target.
+        status: the present status of a target; None leaves new groups to be filled.
         previous: the state before; what has not changed since is taken from it.
 
     Returns:
         The state to decide on.
     """
     groups = {
-        group.arn: _group_state(configuration, group, status, previous)
+        group.arn: _slot(configuration, group, status, previous)
         for group in configuration.target_groups
     }
     services = {
@@ -165,6 +229,7 @@ def compile_state(
         any(each.destination for each in configuration.access_log_subscriptions),
         services,
         groups,
+        frozenset(slot.arn for each in services.values() for slot in each.groups),
     )
 
 
@@ -198,42 +263,36 @@ def _logged(
     return logged
 
 
-def _group_state(
+def _slot(
     configuration: Configuration,
     group: TargetGroup,
-    status: Callable[[TargetGroup, Target], TargetStatus],
+    status: Callable[[TargetGroup, Target], TargetStatus] | None,
     previous: State | None,
-) -> GroupState:
+) -> GroupSlot:
     vpc = configuration.vpc(group.vpc) if group.vpc is not None else None
-    vpc_id = vpc.id if vpc else "-"
-    statuses = [status(group, target) for target in group.registered]
+    statuses = status and [status(group, target) for target in group.registered]
+    old = None if previous is None else previous.groups.get(group.arn)
     # A VPC that was not declared before may have another range now.
-    if previous is not None and previous.configuration.vpcs is configuration.vpcs:
-        old = previous.groups.get(group.arn)
-        if (
-            old is not None
-            and (old.group is group and old.vpc_id == vpc_id)
-            and [target.status for target in old.targets] == statuses
-        ):
+    if old is not None and old.group is group and old.vpc == vpc:
+        known = [target.status for target in old.state.targets]
+        if statuses is None or statuses == known:
             return old
-    targets = tuple(
-        TargetState(
-            target=target,
-            address=_address(group, target, vpc),
-            status=now,
-            outcome=Forwarded(group, target),
-        )
-        for target, now in zip(group.registered, statuses, strict=True)
-    )
-    return GroupState(
-        group=group,
-        arn=group.arn,
-        vpc_id=vpc_id,
-        targets=targets,
-        usable=tuple(targets[position] for position in usable(statuses)),
-        # A Lambda function is called as HTTP1.
-        is_http1=group.protocol_version in {None, "HTTP1"},
-    )
+    slot = GroupSlot(group, vpc)
+    if statuses is not None:
+        slot.fill(map(slot.place, group.registered, statuses))
+    return slot
+
+
+#: How many targets are told one by one.
+_TOLD = 3
+
+
+def conditions(targets: Sequence[TargetState]) -> str:
+    """Tell how targets are, the first few of them one by one."""
+    told = [each.condition for each in targets[:_TOLD]]
+    if more := len(targets) - len(told):
+        told.append(f"{more} more")
+    return ", ".join(told)
 
 
 def _address(group: TargetGroup, target: Target, vpc: Vpc | None) -> str:
@@ -257,7 +316,7 @@ def address_in(cidr: str, key: str) -> str:
 def _service_state(
     configuration: Configuration,
     service: Service,
-    groups: Mapping[str, GroupState],
+    groups: Mapping[str, GroupSlot],
     previous: State | None,
 ) -> ServiceState:
     old = None if previous is None else previous.services.get(service.arn)
@@ -267,9 +326,9 @@ def _service_state(
         and all(groups.get(each.arn) is each for each in old.groups)
     ):
         return old
-    found: dict[str, GroupState] = {}
+    found: dict[str, GroupSlot] = {}
 
-    def group(name: str) -> GroupState:
+    def group(name: str) -> GroupSlot:
         if name not in found:
             found[name] = groups[configuration.target_group_of(service, name).arn]
         return found[name]
@@ -299,7 +358,7 @@ def _rule_state(
     rule: Rule | None,
     action: Action,
     listener_arn: str,
-    group: Callable[[str], GroupState],
+    group: Callable[[str], GroupSlot],
 ) -> RuleState:
     arn = rule_arn(listener_arn, rule)
     if isinstance(action, FixedResponse):

@@ -385,7 +385,8 @@ def test_weights_step(number: int | None, expected: str) -> None:
         ),
         pytest.param(
             {"i-1": "DRAINING", "i-2": "HEALTHY", "i-3": "UNHEALTHY"},
-            "`i-2` at 10.0.0.2:80 of `blue`; 2 of 3 targets get nothing",
+            "`i-2` at 10.0.0.2:80 of `blue`; 2 of 3 targets get nothing: "
+            "`i-1` is DRAINING, `i-3` is UNHEALTHY",
             id="one-serves",
         ),
         pytest.param(
@@ -396,7 +397,8 @@ def test_weights_step(number: int | None, expected: str) -> None:
         ),
         pytest.param(
             {"i-1": "INITIAL", "i-2": "UNHEALTHY", "i-3": "DRAINING"},
-            "`i-2` at 10.0.0.2:80 of `blue`; 2 of 3 targets get nothing; "
+            "`i-2` at 10.0.0.2:80 of `blue`; 2 of 3 targets get nothing: "
+            "`i-1` is INITIAL, `i-3` is DRAINING; "
             "no target is healthy, so the unhealthy ones serve",
             id="fail-open-to-one",
         ),
@@ -413,8 +415,9 @@ def test_target_step(by_id: dict[str, TargetStatus], expected: str) -> None:
 
     decision = decide(state, request(), now=0, draw=Scripted(turn=1))
 
-    shown = expected.replace("`i-2`", "`10.0.0.2`")
-    assert step(decision, "target").text == shown
+    for address, name in addresses.items():
+        expected = expected.replace(f"`{name}`", f"`{address}`")
+    assert step(decision, "target").text == expected
 
 
 def test_function_has_no_address() -> None:

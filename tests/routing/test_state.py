@@ -31,7 +31,7 @@ def only_group(state: State) -> GroupState:
     """Give the group of the first listener's default action."""
     ((_, network),) = state.networks.values()
     service = network.services["shop"]
-    return service.listeners[80].default.groups[0]
+    return service.listeners[80].default.groups[0].state
 
 
 def compiled_group(*resources: Any, **fields: Any) -> GroupState:  # noqa: ANN401  # any field of a group
@@ -353,11 +353,15 @@ def shape(state: State) -> object:
         (
             service.service,
             [
-                (rule.arn, rule.weights, [(group_shape(each)) for each in rule.groups])
+                (
+                    rule.arn,
+                    rule.weights,
+                    [group_shape(each.state) for each in rule.groups],
+                )
                 for listener in service.listeners.values()
                 for rule in (*listener.rules, listener.default)
             ],
-            [group_shape(each) for each in service.groups],
+            [group_shape(each.state) for each in service.groups],
         )
         for service in state.services.values()
     ]

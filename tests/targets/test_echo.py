@@ -135,3 +135,16 @@ def test_close_does_nothing() -> None:
     target.close()
 
     assert target.call(a_request(group=GROUP), b"").response.status == 200
+
+
+def test_each_request_has_its_own_echo() -> None:
+    """The same question gets the same answer, and no other question gets it."""
+    target = EchoTarget()
+    request = a_request(group=GROUP)
+    first = target.call(request, b"")
+
+    assert target.call(request, b"") == first
+    assert target.call(request, b"other").body != first.body
+    changed = request._replace(headers=(("x-new", "1"),))
+    assert target.call(changed, b"").body != first.body
+    assert target.call(request, b"") == first
