@@ -25,6 +25,7 @@ TOPICS = (
     "canary",
     "grpc",
     "growth",
+    "health",
     "startup",
     "fixtures",
     "ready",
