@@ -7,6 +7,8 @@ own; only what they wrote is ever compared with real time.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING
 from pytest_lattice.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -67,6 +69,25 @@ class Timer:
             await self._aaction()
 
 
+class Apart:
+    """Time that passes for one who waits while it stands still for everybody else.
+
+    Args:
+        clock: whose time it is.
+    """
+
+    __slots__ = ("clock", "microseconds")
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin at nothing."""
+        self.clock = clock
+        #: How much has passed.
+        self.microseconds = 0
+
+
+_APART: ContextVar[Apart | None] = ContextVar("_APART", default=None)
+
+
 class Clock:
     """Time that stands still until it is advanced.
 
@@ -104,6 +125,8 @@ class Clock:
                 past the year 9999.
         """
         end = self._end(seconds)
+        if self._passed_apart(end):
+            return
         while (timer := self._due(end)) is not None:
             self._move(timer.when)
             timer.run()
@@ -122,10 +145,29 @@ class Clock:
             ConfigurationError: see `advance`.
         """
         end = self._end(seconds)
+        if self._passed_apart(end):
+            return
         while (timer := self._due(end)) is not None:
             self._move(timer.when)
             await timer.arun()
         self._move(end)
+
+    @contextmanager
+    def apart(self) -> Iterator[Apart]:
+        """Let what is advanced in here pass apart from everybody's time.
+
+        Health checks of many targets run beside each other and beside the requests; a
+        slow answer to one must not let time pass for the others.
+
+        Returns:
+            What passes, which may be put back to 0.
+        """
+        apart = Apart(self)
+        token = _APART.set(apart)
+        try:
+            yield apart
+        finally:
+            _APART.reset(token)
 
     def at(
         self,
@@ -158,6 +200,13 @@ class Clock:
                 f"the clock cannot advance by `{seconds}` seconds, past the year 9999"
             )
         return self.microseconds + round(passed)
+
+    def _passed_apart(self, end: int) -> bool:
+        apart = _APART.get()
+        if apart is None or apart.clock is not self:
+            return False
+        apart.microseconds += end - self.microseconds
+        return True
 
     def _due(self, end: int) -> Timer | None:
         """Take the next timer that is due by then."""

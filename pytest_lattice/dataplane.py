@@ -175,15 +175,11 @@ class DataPlane:
             exchange = self._exchange(flight, reply, received, len(reply.body))
             self._record(exchange)
             return Reply(flight.decision, exchange, reply.body, reply.trailers)
+        end = self._stream_end(flight, reply, received)
         return Reply(
             flight.decision,
             self._exchange(flight, reply, received, 0),
-            Body(
-                reply.body,
-                flight.call,
-                self._clock,
-                self._stream_end(flight, reply, received),
-            ),
+            Body(reply.body, flight.call, self._clock, end),
             reply.trailers,
         )
 
@@ -218,15 +214,11 @@ class DataPlane:
             exchange = self._exchange(flight, answer, received, len(answer.body))
             self._record(exchange)
             return AsyncReply(flight.decision, exchange, answer.body, answer.trailers)
+        end = self._stream_end(flight, answer, received)
         return AsyncReply(
             flight.decision,
             self._exchange(flight, answer, received, 0),
-            Body(
-                answer.body,
-                flight.call,
-                self._clock,
-                self._stream_end(flight, answer, received),
-            ),
+            Body(answer.body, flight.call, self._clock, end),
             answer.trailers,
         )
 

@@ -106,8 +106,9 @@ class LatticeNetwork(Doors, Deliverer, Rollouts, TargetOperations):
         #: The virtual clock.
         self.clock = Clock()
         # One change at a time; reentrant, since hooks may make one.
-        self._change, self._auth_settings = RLock(), auth_settings
-        self._hook, self._warned = hook or _own_hooks(plugins), set[str]()
+        self._change, self._configuration = RLock(), Configuration()
+        self._auth_settings, self._warned = auth_settings, set[str]()
+        self._hook = hook or _own_hooks(plugins)
         self._questions = Questions(self.clock, DRAWS[draw](seed))
         self._apps = Apps(
             clock=self.clock,
@@ -123,7 +124,7 @@ class LatticeNetwork(Doors, Deliverer, Rollouts, TargetOperations):
         )
         self._plane = self._data_plane()
         self._entrances = Entrances(self._plane, self._questions, self.clock)
-        self._replace(Configuration())
+        self._replace(self._configuration)
         if self._hook is not None:
             self._hook.pytest_lattice_configure(network=self)
 

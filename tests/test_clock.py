@@ -209,3 +209,22 @@ def test_timers_are_awaited_where_they_can_be() -> None:
         ("called", START + 2 * microsecond),
     ]
     assert clock.now == START + timedelta(seconds=1)
+
+
+def test_time_apart_passes_for_nobody_else() -> None:
+    """What is advanced apart is counted, runs no timer and moves no follower."""
+    clock, other, seen = Clock(), Clock(), list[str]()
+    clock.follow(lambda _: seen.append("moved"))
+    clock.at(clock.microseconds + 1, lambda: seen.append("timer"))
+    with clock.apart() as passed:
+        clock.advance(2)
+        asyncio.run(clock.aadvance(0.5))
+        other.advance(3)
+
+        assert refused(clock.advance, -1) == [
+            "the clock cannot advance by `-1` seconds"
+        ]
+        assert (passed.microseconds, clock.now, seen) == (2_500_000, START, [])
+    assert other.now == START + timedelta(seconds=3)
+    clock.advance(1)
+    assert seen == ["moved", "timer", "moved"]

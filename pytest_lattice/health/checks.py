@@ -139,16 +139,16 @@ class HealthChecks:
         with self._beginning() as due:
             for each, group in due:
                 if each in self.awaiting:  # nobody was faster
-                    with _probing(each):
-                        group.probe(each, first=True)
+                    with _probing(each), self.clock.apart() as passed:
+                        group.probe(each, passed, first=True)
 
     async def abegin(self) -> None:
         """Make the first probes that are due; see `begin`."""
         with self._beginning() as due:
             for each, group in due:
                 if each in self.awaiting:
-                    with _probing(each):
-                        await group.aprobe(each, first=True)
+                    with _probing(each), self.clock.apart() as passed:
+                        await group.aprobe(each, passed, first=True)
 
     @contextmanager
     def _beginning(self) -> Iterator[list[tuple[Registered, GroupHealth]]]:

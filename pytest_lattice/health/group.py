@@ -14,7 +14,7 @@ from pytest_lattice.targets.base import TargetRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_lattice.clock import Timer
+    from pytest_lattice.clock import Apart, Timer
     from pytest_lattice.health.checks import HealthChecks
     from pytest_lattice.model.target_group import Target
     from pytest_lattice.routing.state import GroupSlot
@@ -197,16 +197,16 @@ class GroupHealth:
 
     def _run(self) -> None:
         """Probe each target, blocking the calling thread."""
-        with self._round() as left:
+        with self._round() as left, self._clock.apart() as passed:
             while left:
-                self.probe(left[-1])
+                self.probe(left[-1], passed)
                 left.pop()
 
     async def _arun(self) -> None:
         """Probe each target without blocking the running event loop."""
-        with self._round() as left:
+        with self._round() as left, self._clock.apart() as passed:
             while left:
-                await self.aprobe(left[-1])
+                await self.aprobe(left[-1], passed)
                 left.pop()
 
     @contextmanager
@@ -224,9 +224,15 @@ class GroupHealth:
             self.settle()
         self._checks.say()
 
-    def probe(self, each: Registered, *, first: bool = False) -> None:
-        """Probe one target."""
-        began = self._clock.microseconds
+    def probe(self, each: Registered, passed: Apart, *, first: bool = False) -> None:
+        """Probe one target.
+
+        Args:
+            each: the target.
+            passed: the time that it lets pass.
+            first: whether it is the probe before everything else.
+        """
+        began, passed.microseconds = self._clock.microseconds, 0
         app = self._app_to_ask(each)
         if app is None or each.question is None:
             return
@@ -239,13 +245,15 @@ class GroupHealth:
         except Exception as error:  # noqa: BLE001  # whatever an app raises
             verdict = self._asking.raised(error)
         else:
-            verdict = self._asking.judge(reply, self._clock.microseconds - began)
+            verdict = self._asking.judge(reply, passed.microseconds)
         if verdict is not each.settled:
             self._heard(each, verdict, first=first)
 
-    async def aprobe(self, each: Registered, *, first: bool = False) -> None:
+    async def aprobe(
+        self, each: Registered, passed: Apart, *, first: bool = False
+    ) -> None:
         """Probe one target; see `probe`."""
-        began = self._clock.microseconds
+        began, passed.microseconds = self._clock.microseconds, 0
         app = self._app_to_ask(each)
         if app is None or each.question is None:
             return
@@ -258,7 +266,7 @@ class GroupHealth:
         except Exception as error:  # noqa: BLE001  # whatever an app raises
             verdict = self._asking.raised(error)
         else:
-            verdict = self._asking.judge(reply, self._clock.microseconds - began)
+            verdict = self._asking.judge(reply, passed.microseconds)
         if verdict is not each.settled:
             self._heard(each, verdict, first=first)
 

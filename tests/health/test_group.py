@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from pytest_lattice import (
     BlockingCallError,
+    Fault,
     FixedResponse,
     Forward,
     GrpcTarget,
@@ -351,3 +353,19 @@ def test_few_of_many_targets_are_told(network: LatticeNetwork) -> None:
             "`i-3` is UNHEALTHY, 2 more"
         )
     )
+
+
+def test_late_probes_hold_nobody_up(network: LatticeNetwork) -> None:
+    """A target that is late fails its probes, and no time passes because of it."""
+    network.add(
+        TargetGroup("web", targets="echo", health_check=HealthCheck(timeout_seconds=5)),
+        Service("shop", listeners=[Listener("HTTP", default=Forward("web"))]),
+    )
+    before = network.clock.now
+    network.add(Fault("web", latency=10))
+    network.clock.advance(60)
+
+    assert network.clock.now - before == timedelta(seconds=60)
+    (row,) = network.target_health("web")
+    assert row.status == "UNHEALTHY"
+    assert row.last_check == "GET / took 10 seconds, more than 5"
