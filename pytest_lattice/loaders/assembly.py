@@ -22,6 +22,7 @@ from pytest_lattice.model.service_network import (
     ServiceNetwork,
     Vpc,
     VpcAssociation,
+    is_vpc_id,
 )
 from pytest_lattice.model.target_group import HealthCheck, TargetGroup
 
@@ -361,6 +362,8 @@ def _made(part: Part, make: Callable[..., Any], *others: object) -> Any:  # noqa
 def _vpc(part: Part) -> Vpc:
     return Vpc(
         part.name,
+        # Whatever references in the document resolve to need not be an id of EC2's.
+        id=part.id if is_vpc_id(part.id) else "",
         account=part.account,
         region=part.region,
         source=part.source,

@@ -21,7 +21,7 @@ from typing import (
 )
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
-from pytest_lattice.model.value import DerivedText, given
+from pytest_lattice.model.value import DerivedText, HiddenText, given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -204,6 +204,7 @@ def policy_text(document: object, where: str) -> str:
 
     AWS: vpc-lattice/latest/APIReference/API_PutAuthPolicy
     """
+    kind = HiddenText if isinstance(document, HiddenText) else str
     if isinstance(document, str):
         document = _parsed(document, where)
     if not isinstance(document, Mapping):
@@ -225,7 +226,7 @@ def policy_text(document: object, where: str) -> str:
         ]
     plain.setdefault("Version", OLD_VERSION)
     ordered = _ordered(plain, _MEMBERS)
-    return json.dumps(ordered, separators=(",", ":"), ensure_ascii=False)
+    return kind(json.dumps(ordered, separators=(",", ":"), ensure_ascii=False))
 
 
 def _ordered(members: dict[str, Any], order: Sequence[str]) -> dict[str, Any]:

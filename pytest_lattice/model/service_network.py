@@ -25,9 +25,11 @@ from pytest_lattice.model.names import (
     lattice_arn,
 )
 from pytest_lattice.model.value import (
+    DerivedText,
     ReadOnly,
     Value,
     check_text,
+    given,
     listed,
     read_only,
 )
@@ -63,10 +65,12 @@ class Vpc(Value):
         account: the 12-digit owner.
         region: the Region.
         tags: tags.
+        id: ``vpc-`` and 8 or 17 digits, as a deployed one has it; the name if that is
+            an id, else derived from account, Region and name.
         source: where it was written, which loaders fill in.
 
     Raises:
-        ConfigurationError: a range that is none.
+        ConfigurationError: a range or an id that is none.
     """
 
     name: str
@@ -76,15 +80,17 @@ class Vpc(Value):
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    id: str = ""
     source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check the ranges and find the id."""
         check_owner(self.account, self.region)
         self._set(tags=read_only(self.tags))
         check_text(self.name, "VPC name")
         if not self.name:
             raise ConfigurationError("a VPC needs a name or an id")
+        self._set(id=self._own_id())
         for name, (version, sizes) in _RANGES.items():
             cidr = getattr(self, name)
             where = f"VPC `{self.name}`: {name} `{cidr}`"
@@ -99,12 +105,19 @@ class Vpc(Value):
                     f"{where} is not from /{sizes.start} to /{sizes.stop - 1}"
                 )
 
-    @property
-    def id(self) -> str:
-        """The id: the name if that is one, else ``vpc-`` and 17 digits."""
-        if is_vpc_id(self.name):
-            return self.name
-        return identifier("vpc", self.account, self.region, self.name)
+    def _own_id(self) -> str:
+        derived = (
+            self.name
+            if is_vpc_id(self.name)
+            else identifier("vpc", self.account, self.region, self.name)
+        )
+        if not given(self.id) or self.id == derived:
+            return DerivedText(derived)
+        if not is_vpc_id(self.id):
+            raise ConfigurationError(
+                f"VPC `{self.name}`: id `{self.id}` is not vpc- and 8 or 17 digits"
+            )
+        return self.id
 
     @property
     def arn(self) -> str:

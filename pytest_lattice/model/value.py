@@ -39,6 +39,16 @@ class DerivedNumber(int):
     __slots__ = ()
 
 
+class HiddenText(str):
+    """Text that a document marks as sensitive: it counts, and no repr shows it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Say why nothing is shown."""
+        return "(sensitive value)"
+
+
 #: The default of a number that is derived when left out.
 LEFT_OUT = DerivedNumber(0)
 
@@ -181,4 +191,8 @@ def read_only(mapping: Mapping[str, str]) -> Mapping[str, str]:
     """
     if not isinstance(mapping, Mapping):
         raise advised(f"tags `{mapping!r}` are not a mapping", 'write {"key": "value"}')
-    return ReadOnly({str(key): str(mapping[key]) for key in mapping})
+    return ReadOnly({str(key): _text(mapping[key]) for key in mapping})
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, HiddenText) else str(value)

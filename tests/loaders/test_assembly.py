@@ -172,6 +172,15 @@ def test_values_know_where_they_were_written() -> None:
     assert str(shop.listeners[0].rules[0].source) == "shop.yaml:42, V2"
 
 
+def test_vpc_keeps_an_id_of_ec2() -> None:
+    """The id that a document knows is the VPC's; anything else only finds it."""
+    real = "vpc-0123456789abcdef0"
+    known = replace(part("VPC", "Apps", name="Apps"), id=real)
+
+    assert assemble([known]) == (Vpc("Apps", id=real),)
+    assert assemble([replace(known, id="Apps")]) == (Vpc("Apps"),)
+
+
 def test_outside_network_stands_in() -> None:
     """A network of another account that is only named is there, and shared."""
     owner, network_id = "999999999999", "sn-0123456789abcdef0"

@@ -14,6 +14,7 @@ from pytest_lattice.model.auth_policy import (
     policy_text,
     shown,
 )
+from pytest_lattice.model.value import HiddenText
 from tests.model.refusals import refused
 
 WHERE = "auth policy of service `rates`"
@@ -276,3 +277,11 @@ def test_condition_on_one_line() -> None:
 def test_usual_slip_is_named(document: object, note: str) -> None:
     """What is often given in place of a document is told from other text."""
     assert said(document)[1:] == [note]
+
+
+def test_hidden_policy_stays_hidden() -> None:
+    """The text of a policy that is marked as sensitive is not shown either."""
+    text = policy_text(HiddenText(COMPACT), WHERE)
+
+    assert text == COMPACT
+    assert repr(text) == "(sensitive value)"

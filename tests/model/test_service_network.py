@@ -59,6 +59,18 @@ def test_vpc_keeps_its_real_id() -> None:
     assert vpc.arn == f"arn:aws:ec2:eu-west-1:{ONE}:vpc/{REAL_ID}"
 
 
+def test_vpc_with_a_name_and_a_real_id() -> None:
+    """A VPC may go by a name and still have the id that policies know."""
+    vpc = Vpc("apps", id=REAL_ID)
+
+    assert (vpc.name, vpc.id) == ("apps", REAL_ID)
+    assert repr(vpc) == f"Vpc('apps', id='{REAL_ID}')"
+    assert replace(Vpc("app"), name="apps") == Vpc("apps")
+    assert refused(Vpc, "apps", id="vpc-1") == [
+        "VPC `apps`: id `vpc-1` is not vpc- and 8 or 17 digits"
+    ]
+
+
 @pytest.mark.parametrize(
     "fields",
     [

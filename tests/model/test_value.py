@@ -12,6 +12,7 @@ from pytest_lattice.model.value import (
     LEFT_OUT,
     DerivedNumber,
     DerivedText,
+    HiddenText,
     Value,
     first_twice,
     given,
@@ -188,3 +189,13 @@ def test_whole_number_of_a_range(value: object, *, expected: bool) -> None:
 def test_first_twice(things: list[object], expected: object) -> None:
     """Of the things that come again, the one that came first is found."""
     assert first_twice(things) == expected
+
+
+def test_hidden_text_counts_and_is_not_shown() -> None:
+    """Text that is marked as sensitive equals other text; a repr does not show it."""
+    hidden = HiddenText("s3cr3t")
+
+    assert hidden == "s3cr3t"
+    assert json.dumps({"a": hidden}) == '{"a": "s3cr3t"}'
+    assert repr([hidden]) == "[(sensitive value)]"
+    assert repr(read_only({"pin": hidden})) == "{'pin': (sensitive value)}"
