@@ -26,6 +26,7 @@ TOPICS = (
     "grpc",
     "growth",
     "health",
+    "loading",
     "startup",
     "fixtures",
     "ready",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from pytest_lattice.loaders.document import dump, load
     from pytest_lattice.loaders.gateway_api import load_gateway_api
+    from pytest_lattice.loaders.terraform.load import load_terraform
     from pytest_lattice.loaders.topology import export
     from pytest_lattice.logs.metrics import Datapoint, Metrics
     from pytest_lattice.logs.query import AccessLog
@@ -139,6 +140,7 @@ __all__ = [
     "export",
     "load",
     "load_gateway_api",
+    "load_terraform",
 ]
 
 # The module of each public name, imported when the name is first used, so that
@@ -167,6 +169,7 @@ _MODULES = {
     "loaders.gateway_api": ("load_gateway_api",),
     "loaders.topology": ("export",),
     "logs.metrics": ("Datapoint", "Metrics"),
+    "loaders.terraform.load": ("load_terraform",),
     "logs.query": ("AccessLog",),
     "model.access_log": ("AccessLogEntry", "AccessLogSubscription"),
     "model.action": ("FixedResponse", "Forward", "WeightedTargetGroup"),
