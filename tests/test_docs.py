@@ -17,6 +17,7 @@ _PAGES = (
     "docs/loading.md",
     "docs/loading-gateway-api.md",
 )
+_PAGES = ("README.md", "docs/guide.md", "docs/loading.md", "docs/loading-terraform.md")
 
 
 def test_every_block_runs(pytester: pytest.Pytester) -> None:

@@ -28,6 +28,7 @@ __tracebackhide__ = HIDE
 #: By the key that names the path: the loader, as module and function.
 LOADERS = {
     "document": ("document", "load"),
+    "terraform": ("terraform.load", "load_terraform"),
 }
 _CALLERS = ("roles", "users")
 _KEYS = ("network", *_CALLERS, "cases")
