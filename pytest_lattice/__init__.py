@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         TargetError,
         UnsupportedFeatureError,
     )
+    from pytest_lattice.loaders.account import load_account
+    from pytest_lattice.loaders.boto import snapshot_account
     from pytest_lattice.loaders.document import dump, load
     from pytest_lattice.loaders.gateway_api import load_gateway_api
     from pytest_lattice.loaders.terraform.load import load_terraform
@@ -140,7 +142,9 @@ __all__ = [
     "export",
     "load",
     "load_gateway_api",
+    "load_account",
     "load_terraform",
+    "snapshot_account",
 ]
 
 # The module of each public name, imported when the name is first used, so that
@@ -165,6 +169,8 @@ _MODULES = {
         "TargetError",
         "UnsupportedFeatureError",
     ),
+    "loaders.account": ("load_account",),
+    "loaders.boto": ("snapshot_account",),
     "loaders.document": ("dump", "load"),
     "loaders.gateway_api": ("load_gateway_api",),
     "loaders.topology": ("export",),

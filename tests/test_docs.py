@@ -18,6 +18,9 @@ _PAGES = (
     "docs/loading-gateway-api.md",
 )
 _PAGES = ("README.md", "docs/guide.md", "docs/loading.md", "docs/loading-terraform.md")
+    "docs/loading-terraform.md",
+    "docs/loading-account.md",
+)
 
 
 def test_every_block_runs(pytester: pytest.Pytester) -> None:

@@ -28,6 +28,7 @@ __tracebackhide__ = HIDE
 #: By the key that names the path: the loader, as module and function.
 LOADERS = {
     "document": ("document", "load"),
+    "account": ("account", "load_account"),
     "terraform": ("terraform.load", "load_terraform"),
 }
 _CALLERS = ("roles", "users")

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = HIDE
 
+#: The type of access logs that have no HTTP request in them.
+RESOURCE_LOGS = "RESOURCE"
 Kind: TypeAlias = Literal[
     "service network",
     "service",

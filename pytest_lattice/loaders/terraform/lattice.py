@@ -10,6 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import HIDE, LatticeWarning, UnsupportedFeatureError, unknown
+from pytest_lattice.loaders.assembly import RESOURCE_LOGS
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.loaders.terraform.attributes import Attributes, known
 from pytest_lattice.loaders.terraform.document import UNKNOWN, block
@@ -91,7 +92,8 @@ def parts_of(document: Document, links: Links, policies: Policies) -> Iterator[P
             continue  # a data source reads what another resource here manages
         if make is not None:
             parts.check(instance)
-            yield make(instance)
+            if instance.get("service_network_log_type") != RESOURCE_LOGS:
+                yield make(instance)
         elif instance.mode == "managed" and instance.type.startswith(_PREFIX):
             parts.leave_out(instance)
 

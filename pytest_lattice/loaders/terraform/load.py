@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
 from pytest_lattice.loaders.assembly import assemble
+from pytest_lattice.loaders.shares import implied_shares
 from pytest_lattice.loaders.terraform.document import read_document
 from pytest_lattice.loaders.terraform.identities import Identities
 from pytest_lattice.loaders.terraform.lattice import parts_of
-from pytest_lattice.loaders.terraform.links import Links, Shared, steps
+from pytest_lattice.loaders.terraform.links import (
+    NETWORK,
+    SERVICE,
+    Links,
+    Shared,
+    steps,
+)
 from pytest_lattice.loaders.terraform.owners import Owners
 from pytest_lattice.loaders.terraform.policies import Policies
-from pytest_lattice.loaders.terraform.sharing import implied_shares, shares_of
+from pytest_lattice.loaders.terraform.sharing import shares_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -147,18 +154,18 @@ class _Loading:
         parts: list[Part] = []
         others: list[Resource] = []
         shares: list[ResourceShare] = []
-        read: list[str] = []
+        outside: set[str] = set()
         for document, links in zip(self._documents, self._links, strict=True):
             policies = Policies(document, links)
             parts += parts_of(document, links, policies)
             others += Identities(document, links, policies).callers()
             shares += shares_of(document, links)
-            read += (
-                address
-                for address, each in document.instances.items()
-                if each.mode == "data"
+            outside.update(
+                links.identity(each).arn
+                for each in document.instances.values()
+                if each.mode == "data" and each.type in (SERVICE, NETWORK)
             )
-        shares += implied_shares(parts, shares, read)
+        shares += implied_shares(parts, shares, outside)
         made = assemble(parts, targets=targets, strict=strict, callers=others)
         return (*shares, *made)
 

@@ -1,4 +1,4 @@
-"""AWS RAM shares of a plan or state, and those that must be there to make it work."""
+"""AWS RAM shares of a plan or state."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pytest_lattice.loaders.terraform.links import NETWORK, SERVICE
 from pytest_lattice.model.service_network import ResourceShare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from pytest_lattice.loaders.assembly import Part
     from pytest_lattice.loaders.terraform.document import Document, Instance
     from pytest_lattice.loaders.terraform.links import Links
 
@@ -66,45 +65,3 @@ def _is_lattice(shared: Instance | str | None) -> bool:
     if isinstance(shared, str):
         return ":vpc-lattice:" in shared
     return shared is not None and shared.type in _LATTICE
-
-
-def implied_shares(
-    parts: Sequence[Part], shares: Iterable[ResourceShare], read: Iterable[str]
-) -> Iterator[ResourceShare]:
-    """Make the shares of what data sources read from other accounts.
-
-    That an association is planned shows that what it needs is shared, though the share
-    stands elsewhere.
-
-    Args:
-        parts: of all documents.
-        shares: those that are declared.
-        read: the addresses of data sources.
-    """
-    shared = {
-        (arn, each)
-        for share in shares
-        for arn in share.resources
-        for each in share.receivers
-    }
-    outside = {
-        part.arn: part
-        for part in parts
-        if part.kind in {"service", "service network"} and part.names[0] in read
-    }
-    for part in parts:
-        if part.kind not in {"service association", "VPC association"}:
-            continue
-        for member in ("serviceNetworkIdentifier", "serviceIdentifier"):
-            owned = outside.get(str(part.values.get(member)))
-            if owned is None or owned.account == part.account:
-                continue
-            if (owned.arn, part.account) not in shared:
-                shared.add((owned.arn, part.account))
-                yield ResourceShare(
-                    owned.name,
-                    resources=[owned.arn],
-                    principals=[part.account],
-                    account=owned.account,
-                    source=owned.source,
-                )

@@ -405,6 +405,18 @@ def test_destinations_of_logs() -> None:
     assert destination() is None
 
 
+def test_logs_of_resources_are_left_out() -> None:
+    """A subscription of type RESOURCE gets no entry of an HTTP request."""
+    values = {"resource_identifier": AFTER, "service_network_log_type": "RESOURCE"}
+    log = resource(
+        f"{L}access_log_subscription.log",
+        values,
+        resource_identifier=to(f"{L}service.orders.arn"),
+    )
+
+    assert len(load_terraform(plan(SERVICE, log), accounts=ACCOUNT)) == 1
+
+
 def test_explanations_name_the_address() -> None:
     """A person who asks why sees where the rule was written."""
     network = LatticeNetwork()
