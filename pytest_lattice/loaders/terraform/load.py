@@ -19,7 +19,7 @@ from pytest_lattice.loaders.terraform.links import (
     Shared,
     steps,
 )
-from pytest_lattice.loaders.terraform.owners import Owners
+from pytest_lattice.loaders.terraform.owners import Owners, check_owners
 from pytest_lattice.loaders.terraform.policies import Policies
 from pytest_lattice.loaders.terraform.sharing import shares_of
 
@@ -121,10 +121,14 @@ class _Loading:
 
     def _make_links(self) -> list[Links]:
         shared = Shared()
-        return [
-            Links(each, Owners(each, self._accounts, self._regions), shared)
-            for each in self._documents
+        owners = [
+            Owners(each, self._accounts, self._regions) for each in self._documents
         ]
+        if any(each.instances for each in self._documents):
+            providers = frozenset().union(*(each.providers for each in owners))
+            check_owners(providers, self._accounts, self._regions)
+        pairs = zip(self._documents, owners, strict=True)
+        return [Links(document, owner, shared) for document, owner in pairs]
 
     def _home(self, path: str) -> Links:
         address = self._address(path)

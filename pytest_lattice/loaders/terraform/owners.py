@@ -20,7 +20,7 @@ from pytest_lattice.model.names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pytest_lattice.loaders.terraform.document import Document, Instance, Json
 
@@ -54,7 +54,6 @@ class Owners:
         self._of_providers: dict[str, Owner] = {}
         for instance in document.instances.values():
             self._see(instance)
-        self._check_given()
 
     def of(self, instance: Instance) -> Owner:
         """Return the owner of a resource."""
@@ -70,15 +69,10 @@ class Owners:
             own = None
         return Owner(account or found.account, region or own or found.region)
 
-    def _check_given(self) -> None:
-        known = {self._provider(each) for each in self._document.instances.values()}
-        for provider in {**self._given[0], **self._given[1]}:
-            if known and provider not in known:
-                raise unknown("provider configuration", provider, known)
-        for account in self._given[0].values():
-            check_owner(account, DEFAULT_REGION)
-        for region in self._given[1].values():
-            check_owner(DEFAULT_ACCOUNT, region)
+    @property
+    def providers(self) -> frozenset[str]:
+        """The provider configurations that resources have."""
+        return frozenset(self._seen)
 
     def _provider(self, instance: Instance) -> str:
         """Return the key of the provider configuration of a resource."""
@@ -149,6 +143,28 @@ class Owners:
         place = Place(self._document.root)
         value = self._references.evaluated(expressions.get(name), place)
         return value if isinstance(value, str | list) else None
+
+
+def check_owners(
+    providers: Collection[str], accounts: Mapping[str, str], regions: Mapping[str, str]
+) -> None:
+    """Refuse what a user says of a provider configuration that is none.
+
+    Args:
+        providers: those of all documents.
+        accounts: account by provider configuration.
+        regions: Region by provider configuration.
+
+    Raises:
+        ConfigurationError: one that no document has, or no account or Region.
+    """
+    for provider in {**accounts, **regions}:
+        if provider not in providers:
+            raise unknown("provider configuration", provider, providers)
+    for account in accounts.values():
+        check_owner(account, DEFAULT_REGION)
+    for region in regions.values():
+        check_owner(DEFAULT_ACCOUNT, region)
 
 
 def _in_arn(instance: Instance) -> tuple[str | None, str | None]:

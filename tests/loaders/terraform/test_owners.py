@@ -171,6 +171,22 @@ def test_a_region_that_is_none() -> None:
     ]
 
 
+def test_one_document_of_several_has_the_provider() -> None:
+    """What is said of a provider configuration counts where it is."""
+    other = plan(resource("aws_vpc.v", {"cidr_block": "10.0.0.0/16", "id": AFTER}))
+    aliased = plan(service(provider="aws.far"))
+    aliased["configuration"]["provider_config"]["aws.far"] = {}
+    made = load_terraform(
+        other,
+        aliased,
+        accounts={"aws": "111122223333", "aws.far": "222233334444"},
+        regions={"aws.far": "eu-west-2"},
+    )
+    (found,) = (each for each in made if isinstance(each, Service))
+
+    assert (found.account, found.region) == ("222233334444", "eu-west-2")
+
+
 def test_providers_that_modules_inherit() -> None:
     """A module without a provider of its own has its caller's."""
     written = plan(service(provider="module.x:aws"), IDENTITY)
