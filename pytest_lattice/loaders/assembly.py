@@ -301,9 +301,14 @@ class _Assembly:
         vpc = self.find("VPC", part.values["vpcIdentifier"])
         return VpcAssociation(
             self._arn("service network", part.values["serviceNetworkIdentifier"]),
-            part.values["vpcIdentifier"] if vpc is None else vpc.name,
+            part.values["vpcIdentifier"] if vpc is None else self._vpc_name(vpc),
             source=part.source,
         )
+
+    def _vpc_name(self, vpc: Part) -> str:
+        """Return the name, or the ARN where several documents use one name."""
+        same = [each for each in self.of("VPC") if each.name == vpc.name]
+        return vpc.name if len(same) == 1 else vpc.arn
 
     def subscription(self, part: Part) -> AccessLogSubscription:
         identifier = part.values["resourceIdentifier"]

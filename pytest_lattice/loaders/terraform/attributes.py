@@ -61,11 +61,16 @@ class Attributes:
         return self._links.identity(found).arn
 
     def vpc_name(self, instance: Instance, path: str) -> str | None:
-        """Return how the network calls a VPC: its address, or else its id."""
+        """Return how the network calls a VPC: its address, or else its id.
+
+        Where several documents have one address, only the ARN tells which is meant.
+        """
         found = self._links.follow(instance, path, VPCS)
         if found is None or isinstance(found, str):
             return found
-        return found.address
+        if self._links.is_only_address(found.address):
+            return found.address
+        return self._links.identity(found).arn
 
     def given(self, instance: Instance, name: str) -> Json:
         """Read what may be left out; what AWS fills in counts as left out."""

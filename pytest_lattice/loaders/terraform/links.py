@@ -102,7 +102,7 @@ class Links:
 
     def __init__(self, document: Document, owners: Owners, all_links: Shared) -> None:
         """Take a document, and what the documents loaded with it have in common."""
-        self._document = document
+        self.document = document
         self._owners = owners
         self._references = References(document)
         self._identities: dict[str, Identity] = {}
@@ -203,6 +203,11 @@ class Links:
             return True
         return self._shared.index.get((instance.type, known)) is instance
 
+    def is_only_address(self, address: str) -> bool:
+        """Tell whether one document alone has an address."""
+        homes = self._shared.homes.values()
+        return sum(address in each.document.instances for each in homes) == 1
+
     # ---- whom a resource means ------------------------------------------------
 
     def follow(
@@ -246,7 +251,7 @@ class Links:
 
     def named(self, text: str, wanted: frozenset[str] | None) -> Instance | None:
         """Find a resource by id, ARN or address."""
-        found = self._document.instances.get(text)
+        found = self.document.instances.get(text)
         if wanted is None or (found is not None and found.type in wanted):
             return found
         known = (self._shared.index.get((each, text)) for each in wanted)
@@ -307,9 +312,9 @@ class Links:
             address, _, name = reference.rpartition(".")
             if not reference.startswith(("aws_", "data.", "module.")):
                 return match[0]
-            instance = self._document.instances.get(address)
+            instance = self.document.instances.get(address)
             if instance is None:
-                raise unknown("resource", address, self._document.instances)
+                raise unknown("resource", address, self.document.instances)
             value = self.attribute(instance, name)
             if value is None:
                 raise ConfigurationError(f"`{reference}` is known only after apply")

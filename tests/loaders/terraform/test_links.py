@@ -39,7 +39,7 @@ def links(*resources: dict[str, Any]) -> Links:
 def follow(*resources: dict[str, Any]) -> Instance | str | None:
     """Find what the policy's resource is."""
     found = links(*resources)
-    instance = found._document.instances[ACCESS]  # noqa: SLF001  # of the test's own
+    instance = found.document.instances[ACCESS]
     return found.follow(instance, "resource_identifier", SERVICES)
 
 
@@ -174,12 +174,12 @@ def test_arns_that_follow_from_names(
 def test_what_may_be_unclear_is_nothing() -> None:
     """Where nothing depends on it, an unclear reference is no error."""
     found = links(service("a"), access(AFTER, f"{L}service.a.arn"))
-    clear = found._document.instances[ACCESS]  # noqa: SLF001  # of the test's own
+    clear = found.document.instances[ACCESS]
     meant = found.perhaps(clear, "resource_identifier", SERVICES)
     assert isinstance(meant, Instance)
 
     found = links(access(AFTER, "local.x"))
-    vague = found._document.instances[ACCESS]  # noqa: SLF001  # of the test's own
+    vague = found.document.instances[ACCESS]
     assert found.perhaps(vague, "resource_identifier", SERVICES) is None
 
 

@@ -19,6 +19,7 @@ from pytest_lattice import (
     Service,
     ServiceNetwork,
     TargetGroup,
+    VpcAssociation,
     assert_allowed,
     assert_denied,
     assert_routed,
@@ -297,6 +298,46 @@ def test_states_refer_to_each_other() -> None:
     together = load_terraform(network_team, service_team)
 
     assert set(together) == set(load_terraform(whole))
+
+
+def deployed(number: int) -> dict[str, Any]:
+    """Write a state whose addresses are those of every other one."""
+    network, vpc = f"sn-0000000000000000{number}", f"vpc-0abcdef{number}"
+    account = f"11112222333{number}"
+    arn = f"arn:aws:vpc-lattice:us-west-2:{account}:"
+    link = {"service_network_identifier": network, "vpc_identifier": vpc}
+    return state(
+        resource(
+            "aws_vpc.main",
+            {
+                "id": vpc,
+                "arn": f"arn:aws:ec2:us-west-2:{account}:vpc/{vpc}",
+                "cidr_block": "10.0.0.0/16",
+            },
+        ),
+        resource(
+            f"{L}service_network.main",
+            {
+                "name": f"net-{number}",
+                "id": network,
+                "arn": f"{arn}servicenetwork/{network}",
+            },
+        ),
+        resource(
+            f"{L}service_network_vpc_association.main",
+            {"arn": f"{arn}servicenetworkvpcassociation/snva-1", **link},
+        ),
+    )
+
+
+def test_states_with_the_same_addresses() -> None:
+    """Two states of one module: each VPC is with its own network, and goes by its id."""
+    made = load_terraform(deployed(1), deployed(2))
+    network = LatticeNetwork()
+    network.add(*made)
+    arns = [each.vpc for each in made if isinstance(each, VpcAssociation)]
+
+    assert [arn.rpartition("/")[2] for arn in arns] == ["vpc-0abcdef1", "vpc-0abcdef2"]
 
 
 INVOKE = {"Version": "2012-10-17", "Statement": []}
