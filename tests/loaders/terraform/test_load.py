@@ -331,7 +331,7 @@ def deployed(number: int) -> dict[str, Any]:
 
 
 def test_states_with_the_same_addresses() -> None:
-    """Two states of one module: each VPC is with its own network, and goes by its id."""
+    """Two states of one module: each VPC is with its own network, by its id."""
     made = load_terraform(deployed(1), deployed(2))
     network = LatticeNetwork()
     network.add(*made)
