@@ -141,8 +141,8 @@ __all__ = [
     "dump",
     "export",
     "load",
-    "load_gateway_api",
     "load_account",
+    "load_gateway_api",
     "load_terraform",
     "snapshot_account",
 ]

@@ -15,11 +15,9 @@ _PAGES = (
     "README.md",
     "docs/guide.md",
     "docs/loading.md",
-    "docs/loading-gateway-api.md",
-)
-_PAGES = ("README.md", "docs/guide.md", "docs/loading.md", "docs/loading-terraform.md")
-    "docs/loading-terraform.md",
     "docs/loading-account.md",
+    "docs/loading-gateway-api.md",
+    "docs/loading-terraform.md",
 )
 
 
