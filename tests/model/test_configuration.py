@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.model.access_log import AccessLogSubscription
 from pytest_lattice.model.action import FixedResponse, Forward
+from pytest_lattice.model.caller import Role
 from pytest_lattice.model.configuration import Configuration, Resource
 from pytest_lattice.model.service import Listener, Service
 from pytest_lattice.model.service_network import (
@@ -273,6 +274,33 @@ def test_ambiguous_vpc_is_refused() -> None:
     assert refused(configured(one, other).vpc, "app") == [
         "VPC `app` exists more than once",
         f"use an ARN: {one.arn}, {other.arn}",
+    ]
+
+
+def test_what_a_document_calls_it_is_a_name_too() -> None:
+    """A role goes by its logical id, unless something is named so."""
+    place = SourceLocation("shop.yaml", 3, "Checkout")
+    named, loaded = Role("Checkout"), Role("shop-Checkout", source=place)
+
+    assert configured(loaded).caller("Checkout") is loaded
+    assert configured(named, loaded).caller("Checkout") is named
+    assert refused(configured(loaded).caller, "Chekout") == [
+        "unknown role or user `Chekout`",
+        "did you mean `shop-Checkout`?",
+    ]
+
+
+def test_what_documents_call_the_same_is_ambiguous() -> None:
+    """Two values of one logical id have to be told apart by their names."""
+    vpcs = [
+        Vpc(name, source=SourceLocation(f"{name}.yaml", 1, "Apps"))
+        for name in ("one", "other")
+    ]
+    arns = ", ".join(sorted(vpc.arn for vpc in vpcs))
+
+    assert refused(configured(*vpcs).vpc, "Apps") == [
+        "VPC `Apps` exists more than once",
+        f"use an ARN: {arns}",
     ]
 
 
