@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     )
     from pytest_lattice.loaders.account import load_account
     from pytest_lattice.loaders.boto import snapshot_account
+    from pytest_lattice.loaders.cfn.stacks import CloudFormationStack
+    from pytest_lattice.loaders.cloudformation import load_cloudformation
     from pytest_lattice.loaders.document import dump, load
     from pytest_lattice.loaders.gateway_api import load_gateway_api
     from pytest_lattice.loaders.terraform.load import load_terraform
@@ -82,6 +84,7 @@ __all__ = [
     "BlockingCallError",
     "Certificate",
     "Clock",
+    "CloudFormationStack",
     "ConfigurationError",
     "Credentials",
     "Datapoint",
@@ -142,6 +145,7 @@ __all__ = [
     "export",
     "load",
     "load_account",
+    "load_cloudformation",
     "load_gateway_api",
     "load_terraform",
     "snapshot_account",
@@ -171,6 +175,8 @@ _MODULES = {
     ),
     "loaders.account": ("load_account",),
     "loaders.boto": ("snapshot_account",),
+    "loaders.cfn.stacks": ("CloudFormationStack",),
+    "loaders.cloudformation": ("load_cloudformation",),
     "loaders.document": ("dump", "load"),
     "loaders.gateway_api": ("load_gateway_api",),
     "loaders.topology": ("export",),

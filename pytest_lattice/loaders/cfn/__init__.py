@@ -1,0 +1,1 @@
+"""CloudFormation templates: read, evaluated, checked, put into the API's words."""
