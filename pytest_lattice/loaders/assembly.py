@@ -118,7 +118,7 @@ def assemble(
         *assembly.each("service network", assembly.service_network),
         *assembly.outside_networks(),
         *assembly.each("VPC", _vpc),
-        *(_made(part, _target_group, found) for part, found in groups),
+        *(_made(part, assembly.target_group, found) for part, found in groups),
         *assembly.each("service", assembly.service),
         *assembly.each("service association", assembly.service_association),
         *assembly.each("VPC association", assembly.vpc_association),
@@ -220,6 +220,31 @@ class _Assembly:
             "auth_type": part.values.get("authType") or "NONE",
             "auth_policy": None if policy is None else policy.values["policy"],
         }
+
+    def target_group(self, part: Part, targets: Sequence[object]) -> TargetGroup:
+        config = part.values.get("config") or {}
+        check = config.get("healthCheck")
+        vpc = self.find("VPC", named := config.get("vpcIdentifier"))
+        optional = {
+            "protocol": config.get("protocol"),
+            "protocol_version": config.get("protocolVersion"),
+            "port": config.get("port"),
+            "ip_address_type": config.get("ipAddressType"),
+            "vpc": part.values.get("vpc") or (named if vpc is None else vpc.name),
+            "lambda_event_structure_version": config.get("lambdaEventStructureVersion"),
+            "health_check": None if check is None else _health_check(check),
+        }
+        return TargetGroup(
+            part.name,
+            type=part.values["type"],
+            targets=targets,
+            id=part.id,
+            account=part.account,
+            region=part.region,
+            source=part.source,
+            **_given(optional),
+            **_tags(part),
+        )
 
     def service(self, part: Part) -> Service:
         values = part.values
@@ -375,31 +400,6 @@ def _vpc(part: Part) -> Vpc:
         region=part.region,
         source=part.source,
         **_given({"cidr": part.values.get("cidr")}),
-    )
-
-
-def _target_group(part: Part, targets: Sequence[object]) -> TargetGroup:
-    config = part.values.get("config") or {}
-    check = config.get("healthCheck")
-    optional = {
-        "protocol": config.get("protocol"),
-        "protocol_version": config.get("protocolVersion"),
-        "port": config.get("port"),
-        "ip_address_type": config.get("ipAddressType"),
-        "vpc": part.values.get("vpc") or config.get("vpcIdentifier"),
-        "lambda_event_structure_version": config.get("lambdaEventStructureVersion"),
-        "health_check": None if check is None else _health_check(check),
-    }
-    return TargetGroup(
-        part.name,
-        type=part.values["type"],
-        targets=targets,
-        id=part.id,
-        account=part.account,
-        region=part.region,
-        source=part.source,
-        **_given(optional),
-        **_tags(part),
     )
 
 

@@ -46,7 +46,7 @@ def part(kind: Kind, logical: str, *, line: int = 1, **values: Any) -> Part:  # 
     """Write a part as a loader would."""
     name = values.get("name", "")
     prefix = PREFIXES.get(kind)
-    own = identifier(prefix, ACCOUNT, REGION, name) if prefix else logical
+    own = identifier(prefix, ACCOUNT, REGION, name) if prefix else f"id-{logical}"
     return Part(
         kind,
         values,
@@ -89,7 +89,7 @@ PARTS = (
         config={
             "protocol": "HTTP",
             "port": 8080,
-            "vpcIdentifier": "Apps",
+            "vpcIdentifier": "id-Apps",
             "healthCheck": {
                 "enabled": True,
                 "path": "/health",
@@ -119,7 +119,7 @@ PARTS = (
     part(
         "VPC association",
         "Way",
-        vpcIdentifier="Apps",
+        vpcIdentifier="id-Apps",
         serviceNetworkIdentifier=NET,
     ),
     part("access log subscription", "Log", resourceIdentifier=NET),
