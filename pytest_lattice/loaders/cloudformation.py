@@ -19,6 +19,7 @@ from pytest_lattice.loaders.cfn.stacks import CloudFormationStack, Stacks
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, DEFAULT_REGION
 
 if TYPE_CHECKING:
+    from pytest_lattice.loaders.assembly import Part
     from pytest_lattice.loaders.binding import Bindings
     from pytest_lattice.loaders.cfn.stacks import Source
     from pytest_lattice.model.configuration import Resource
@@ -71,28 +72,40 @@ def load_cloudformation(
 
     AWS: AWSCloudFormation/latest/TemplateReference/AWS_VpcLattice
     """
-    others = dict(stacks or {})
-    together = Stacks(dict(values or {}), account=account, region=region, others=others)
+    together = Stacks(
+        dict(values or {}), account=account, region=region, others=dict(stacks or {})
+    )
     given = dict(parameters or {})
-    if isinstance(template, str | Path) and Path(template).is_dir():
-        if stack:
-            raise ConfigurationError("the stacks of a cloud assembly have their names")
-        together.add_assembled(assembled(Path(template)), given)
-    else:
-        together.add(
-            stack or _stack_name(template),
-            CloudFormationStack(
-                template, parameters=given, account=account, region=region
-            ),
-        )
-    together.add_others()
-    together.check_values()
+    try:
+        if isinstance(template, str | Path) and Path(template).is_dir():
+            if stack:
+                raise ConfigurationError(
+                    "the stacks of a cloud assembly have their names"
+                )
+            together.add_assembled(assembled(Path(template)), given)
+        else:
+            together.add(
+                stack or _stack_name(template),
+                CloudFormationStack(
+                    template, parameters=given, account=account, region=region
+                ),
+            )
+        together.add_others()
+        parts, callers = _evaluated(together)
+    except RecursionError:
+        raise ConfigurationError("the template refers too deeply") from None
+    return assemble(parts, targets=targets, strict=strict, callers=callers)
+
+
+def _evaluated(together: Stacks) -> tuple[list[Part], list[Resource]]:
     parts = [part for each in together.all for part in parts_of(each)]
     shares = [share for each in together.all for share in shares_of(each)]
-    callers = [*Callers(together.all).made()]
+    callers = Callers(together.all).made()
+    found: list[Resource] = [*shares, *callers]
     for each in together.all:
         each.check_circles()
-    return assemble(parts, targets=targets, strict=strict, callers=[*shares, *callers])
+    together.check_values()
+    return parts, found
 
 
 def _stack_name(template: Source) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_lattice.auth.policy import MANAGED
 from pytest_lattice.errors import HIDE, ConfigurationError, LatticeWarning
 from pytest_lattice.loaders.cfn.properties import Tags, policy_document
-from pytest_lattice.loaders.cfn.text import fails, known, plain
+from pytest_lattice.loaders.cfn.text import fails, known, listed, plain
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.model.caller import MANAGED_PREFIX, Role, User
 
@@ -64,8 +64,8 @@ class Callers:
         if stack.type_of(logical) == _MANAGED:
             self._managed[str(plain(stack.attribute(logical, None, place)))] = document
         for name, kind in holders.items():
-            listed = stack.property(logical, name) or ()
-            for each in listed if isinstance(listed, list) else [listed]:
+            holder = stack.property(logical, name) or ()
+            for each in holder if isinstance(holder, list | tuple) else [holder]:
                 key = (stack.account, kind, str(plain(each)))
                 self._attached.setdefault(key, []).append(document)
 
@@ -87,7 +87,7 @@ class Callers:
         properties: Mapping[str, Any] = stack.properties(logical)
         name = known(stack.attribute(logical, None, place), "its name", place)
         policies = self._policies(stack, logical, properties)
-        for group in self._groups(stack, properties):
+        for group in self._groups(stack, properties, place):
             policies += group
         boundary = properties.get("PermissionsBoundary")
         fields: dict[str, Any] = {}
@@ -110,14 +110,15 @@ class Callers:
     ) -> list[Any]:
         place = stack.place_of(logical)
         name = str(plain(stack.attribute(logical, None, place)))
-        inline = properties.get("Policies") or []
+        inline = listed(properties.get("Policies"), "Policies", place)
         found = [
             _document(
                 each.get("PolicyDocument") if isinstance(each, dict) else None, place
             )
-            for each in (inline if isinstance(inline, list) else [inline])
+            for each in inline
         ]
-        for each in properties.get("ManagedPolicyArns") or ():
+        arns = properties.get("ManagedPolicyArns")
+        for each in listed(arns, "ManagedPolicyArns", place):
             document = self._managed_policy(stack, str(plain(each)), place)
             if document is not None:
                 found.append(document)
@@ -126,10 +127,11 @@ class Callers:
         )
 
     def _groups(
-        self, stack: Stack, properties: Mapping[str, Any]
+        self, stack: Stack, properties: Mapping[str, Any], place: SourceLocation
     ) -> Iterator[list[Any]]:
         """Find what a user has by its groups."""
-        named = [str(plain(each)) for each in properties.get("Groups") or ()]
+        groups = listed(properties.get("Groups"), "Groups", place)
+        named = [str(plain(each)) for each in groups]
         for each in self._stacks:
             for logical in each.of_type(_GROUP):
                 name = plain(each.attribute(logical, None, each.place_of(logical)))
@@ -176,8 +178,8 @@ def _document(value: Node, place: SourceLocation) -> Node:
 def _lets_call(statement: Mapping[str, Any]) -> bool:
     """Tell whether a statement with a resource not yet known is about calls."""
     actions = statement.get("Action")
-    listed = actions if isinstance(actions, list) else [actions]
-    patterns = [str(plain(each)).lower() for each in listed if each != "*"]
+    several = actions if isinstance(actions, list) else [actions]
+    patterns = [str(plain(each)).lower() for each in several if each != "*"]
     return any(
         re.fullmatch(re.escape(each).replace(r"\*", ".*").replace(r"\?", "."), _INVOKE)
         for each in patterns

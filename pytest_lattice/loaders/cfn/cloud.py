@@ -20,7 +20,7 @@ from pytest_lattice.errors import (
 from pytest_lattice.loaders.reading import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 __tracebackhide__ = HIDE
@@ -54,25 +54,27 @@ def assembled(folder: Path) -> list[AssembledStack]:
             f"`{folder}` holds no {_MANIFEST}",
             "give a template, or the folder that cdk synth writes, such as cdk.out",
         )
+    text = read_text(file)
     try:
-        manifest = json.loads(read_text(file))
-        artifacts = manifest["artifacts"]
+        manifest = json.loads(text)
         version = int(str(manifest["version"]).partition(".")[0])
-    except (ValueError, TypeError, KeyError):
+        if version < 1:
+            raise UnsupportedFeatureError(f"{file}: version {version} is not known")
+        return [*_stacks(folder, manifest["artifacts"])]
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise ConfigurationError(f"{file} is no manifest of a cloud assembly") from None
-    if version < 1:
-        raise UnsupportedFeatureError(f"{file}: version {version} is not known")
-    found: list[AssembledStack] = []
+
+
+def _stacks(folder: Path, artifacts: Mapping[str, Any]) -> Iterator[AssembledStack]:
     for artifact in artifacts.values():
         properties = artifact.get("properties") or {}
         if artifact.get("type") == "cdk:cloud-assembly":
-            found += assembled(_inside(folder, properties["directoryName"]))
+            yield from assembled(_inside(folder, properties["directoryName"]))
         if artifact.get("type") == "aws:cloudformation:stack":
-            found.append(_assembled_stack(folder, artifact, properties))
-    return found
+            yield _stack(folder, artifact, properties)
 
 
-def _assembled_stack(
+def _stack(
     folder: Path, artifact: Mapping[str, Any], properties: Mapping[str, Any]
 ) -> AssembledStack:
     template = _inside(folder, properties["templateFile"])
@@ -84,7 +86,7 @@ def _assembled_stack(
         properties.get("stackName") or template.name.partition(".")[0],
         None if account == "unknown-account" else account,
         None if region == "unknown-region" else region,
-        properties.get("parameters") or {},
+        dict(properties.get("parameters") or {}),
     )
 
 

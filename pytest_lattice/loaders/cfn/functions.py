@@ -64,6 +64,9 @@ def dynamic(stack: Stack, text: str) -> str:
 
 
 def _ref(stack: Stack, argument: Node, place: SourceLocation) -> Node:
+    if isinstance(argument, dict):
+        stack.needs_extensions("a function in Ref", place)
+        argument = plain(stack.value(argument, place))
     if not isinstance(argument, str):
         raise fails("`Ref` takes a name", place)
     function = argument.partition(".")
@@ -165,6 +168,8 @@ def _pair(
         stack.value(each, moved(place, line_of(argument, position)))
         for position, each in enumerate(argument)
     )
+    if first is ABSENT or second is ABSENT:
+        raise fails(f"`{name}` takes {_PAIRS[name]}, not AWS::NoValue", place)
     return first, second
 
 
@@ -202,7 +207,7 @@ def _import_value(stack: Stack, argument: Node, place: SourceLocation) -> Node:
     if isinstance(name, dict | list):
         raise fails("`Fn::ImportValue` takes the name of an export", place)
     if remedy_of(name):
-        return _not_yet("Fn::ImportValue", name)
+        return _not_yet("Fn::ImportValue", [name])
     return stack.around.imported(written(name), stack, place)
 
 
@@ -211,7 +216,7 @@ def _base64(stack: Stack, argument: Node, place: SourceLocation) -> Node:
     if isinstance(text, dict | list):
         raise fails("`Fn::Base64` takes text", place)
     if remedy_of(text):
-        return _not_yet("Fn::Base64", text)
+        return _not_yet("Fn::Base64", [text])
     return from_all(base64.b64encode(written(text).encode()).decode(), text)
 
 
@@ -262,7 +267,7 @@ def _length(stack: Stack, argument: Node, place: SourceLocation) -> Node:
     if isinstance(value, list):
         return len(value)
     if remedy_of(value):
-        return _not_yet("Fn::Length", value)
+        return _not_yet("Fn::Length", [value])
     raise fails("`Fn::Length` takes a list", place)
 
 
@@ -271,10 +276,12 @@ def _transform(_: Stack, argument: Node, place: SourceLocation) -> Node:
     raise located(UnsupportedFeatureError(f"transform `{name}` is not applied"), place)
 
 
-def _not_yet(name: str, values: object) -> Text:
+def _not_yet(name: str, values: list[Node]) -> Text:
     """Write what a function would be asked, since its answer is not known yet."""
-    argument = json.dumps(plain(values), ensure_ascii=False)
-    return from_all(f"{{{{{name} {argument}}}}}", values)
+    shown = ", ".join(
+        written(plain(each)).removeprefix("{{").removesuffix("}}") for each in values
+    )
+    return from_all(f"{{{{{name}({shown})}}}}", values)
 
 
 FUNCTIONS: Mapping[str, Function] = {

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __tracebackhide__ = HIDE
 
 _ARGUMENTS = 3
+# AWS: AWSCloudFormation/latest/UserGuide/cloudformation-limits: 500 resources
+_MOST = 2000
 _NO_LETTER = re.compile(r"[^A-Za-z0-9]")
 
 
@@ -50,6 +52,8 @@ def unrolled(
         stack.needs_extensions("Fn::ForEach", inner)
         for name, value in _turns(stack, key, node[key], inner):
             _put(made, name, value, inner)
+    if len(made) > _MOST:
+        raise fails(f"loops write out more than {_MOST} keys", place)
     # A loop may hold loops.
     return unrolled(stack, made, place)
 

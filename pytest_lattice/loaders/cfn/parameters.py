@@ -6,7 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import HIDE, UnsupportedFeatureError, unknown
-from pytest_lattice.loaders.cfn.text import Text, fails, plain, remedy_of, written
+from pytest_lattice.loaders.cfn.text import (
+    Text,
+    fails,
+    listed,
+    plain,
+    remedy_of,
+    written,
+)
 from pytest_lattice.loaders.reading import located
 
 if TYPE_CHECKING:
@@ -98,10 +105,12 @@ class _Constraints:
             self._check_number(text)
         else:
             self._check_length(text)
-        allowed = self._declared.get("AllowedValues")
-        if allowed is not None and text not in [written(each) for each in allowed]:
-            listed = ", ".join(written(each) for each in allowed)
-            raise self._refused(text, f"is none of {listed}")
+        values = self._declared.get("AllowedValues")
+        allowed = [
+            written(each) for each in listed(values, "AllowedValues", self._place)
+        ]
+        if values is not None and text not in allowed:
+            raise self._refused(text, f"is none of {', '.join(allowed)}")
         self._check_pattern(text)
         names = value.names if isinstance(value, Text) else ()
         return Text(text, (*names, self._name))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_lattice.errors import HIDE, LatticeWarning, unknown
 from pytest_lattice.loaders.assembly import Part
 from pytest_lattice.loaders.cfn.identity import LATTICE, lattice_identity, vpc_of
-from pytest_lattice.loaders.cfn.text import fails, known, plain
+from pytest_lattice.loaders.cfn.text import known, listed, plain
 from pytest_lattice.loaders.cfn.types import TYPES
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.model.service_network import ResourceShare
@@ -130,9 +130,10 @@ def _vpc_part(stack: Stack, logical: str) -> Part:
 def _registering(stack: Stack) -> dict[str, tuple[str, ...]]:
     """Find what registers targets by itself, by the ARN of the target group."""
     found: dict[str, tuple[str, ...]] = {}
-    for kind, (listed, member) in _REGISTERING.items():
+    for kind, (property_name, member) in _REGISTERING.items():
         for logical in stack.of_type(kind):
-            for each in stack.property(logical, listed) or ():
+            several = stack.property(logical, property_name)
+            for each in listed(several, property_name, stack.place_of(logical)):
                 arn = plain(each.get(member)) if isinstance(each, dict) else None
                 if isinstance(arn, str):
                     found[arn] = (*found.get(arn, ()), logical)
@@ -148,14 +149,16 @@ def shares_of(stack: Stack) -> Iterator[ResourceShare]:
     for logical in stack.of_type(_SHARE):
         place = stack.place_of(logical)
         properties: Any = stack.properties(logical)
-        arns = plain(properties.get("ResourceArns") or [])
-        lattice = [each for each in arns if ":vpc-lattice:" in str(each)]
+        arns = listed(properties.get("ResourceArns"), "ResourceArns", place)
+        lattice = [each for each in plain(arns) if ":vpc-lattice:" in str(each)]
         if not lattice:
             continue
-        principals = known(properties.get("Principals") or [], "Principals", place)
+        principals = known(
+            listed(properties.get("Principals"), "Principals", place),
+            "Principals",
+            place,
+        )
         name = known(properties.get("Name"), "Name", place)
-        if not isinstance(principals, list):
-            raise fails("Principals is not a list", place)
         yield ResourceShare(
             str(name or logical),
             resources=lattice,

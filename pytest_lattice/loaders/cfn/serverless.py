@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_lattice.loaders.cfn.template import Template
+    from pytest_lattice.loaders.cfn.text import Node
 
 _FUNCTION = "AWS::Serverless::Function"
 
@@ -30,7 +31,7 @@ def with_functions(
     """
     if SERVERLESS not in template.transforms:
         return resources
-    shared = template.section("Globals").get("Function") or {}
+    shared = _mapping(template.section("Globals").get("Function"))
     made = LocatedMap(line_of(resources))
     for logical in resources:
         resource = resources[logical]
@@ -47,7 +48,7 @@ def with_functions(
 def _function(
     logical: str, resource: Mapping[str, Any], shared: Mapping[str, Any]
 ) -> dict[str, Any]:
-    properties = _merged(shared, resource.get("Properties") or {})
+    properties = _merged(shared, _mapping(resource.get("Properties")))
     made = {logical: _like(resource, "AWS::Lambda::Function", properties)}
     alias = properties.get("AutoPublishAlias")
     if alias is not None:
@@ -58,6 +59,10 @@ def _function(
     if "Role" not in properties:
         made[f"{logical}Role"] = _like(resource, "AWS::IAM::Role", _role(properties))
     return made
+
+
+def _mapping(node: Node) -> Mapping[str, Any]:
+    return node if isinstance(node, dict) else {}
 
 
 def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

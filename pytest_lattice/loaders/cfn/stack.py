@@ -6,6 +6,7 @@ harm; what goes round in circles is found on the way.
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_lattice.errors import HIDE, ConfigurationError, unknown
@@ -34,7 +35,7 @@ from pytest_lattice.model.names import digest
 from pytest_lattice.model.source import SourceLocation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_lattice.loaders.cfn.template import Template
     from pytest_lattice.loaders.cfn.text import Node
@@ -130,7 +131,7 @@ class Stack:
         file, body = self.template.file, self.template.body
         found = body.get(section)
         line = line_of(found, name) if found else line_of(body)
-        return SourceLocation(file, line, name)
+        return SourceLocation(file, line, f"{section}.{name}" if name else section)
 
     def place_of(self, logical: str) -> SourceLocation:
         """Tell where a resource stands."""
@@ -144,8 +145,15 @@ class Stack:
                 yield logical
 
     def type_of(self, logical: str) -> str:
-        """Return the type of a resource."""
-        return str(self._member(logical, "Type"))
+        """Return the type of a resource.
+
+        Raises:
+            ConfigurationError: it has none.
+        """
+        kind = self._member(logical, "Type")
+        if not isinstance(kind, str):
+            raise fails(f"resource `{logical}` has no type", self.place_of(logical))
+        return kind
 
     def is_deployed(self, logical: str) -> bool:
         """Tell whether the condition of a resource lets it be deployed."""
@@ -399,7 +407,7 @@ class Stack:
         if key not in self._found:
             if key in self._open:
                 circle = [each[1] for each in self._open[self._open.index(key) :]]
-                raise _circular(dict.fromkeys(circle), place)
+                raise _circular([*dict.fromkeys(circle)], place)
             self._open.append(key)
             try:
                 self._found[key] = make()
@@ -417,24 +425,15 @@ class Stack:
         Raises:
             ConfigurationError: with the resources of a circle.
         """
-        done: set[str] = set()
-        for start in [each for each in self._uses if each in self.resources]:
-            self._follow(start, {}, done)
-
-    def _follow(self, at: str, way: dict[str, None], done: set[str]) -> None:
-        if at in way:
-            names = [*way]
-            circle = names[names.index(at) :]
-            raise _circular(circle, self._uses[circle[-1]][at])
-        if at in done:
-            return
-        for each in self._uses.get(at, ()):
-            self._follow(each, {**way, at: None}, done)
-        done.add(at)
+        try:
+            TopologicalSorter(self._uses).prepare()
+        except CycleError as error:
+            circle = error.args[1][:0:-1]
+            raise _circular(circle, self._uses[circle[-1]][circle[0]]) from None
 
 
-def _circular(names: Node, place: SourceLocation) -> ConfigurationError:
-    shown = " → ".join(f"`{each}`" for each in (*names, next(iter(names))))
+def _circular(names: Sequence[str], place: SourceLocation) -> ConfigurationError:
+    shown = " → ".join(f"`{each}`" for each in (*names, names[0]))
     return fails(f"what refers to what is a circle: {shown}", place)
 
 

@@ -44,6 +44,8 @@ __tracebackhide__ = HIDE
 #: A path, or a template as a mapping.
 Source: TypeAlias = str | Path | Mapping[str, Any]
 _NESTED = "AWS::CloudFormation::Stack"
+# What may be a resource and an attribute; texts and ARNs are something else.
+_IS_ID = re.compile(r"[A-Za-z0-9]+(\.[A-Za-z0-9._]+)?").fullmatch
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
@@ -91,6 +93,7 @@ class Stacks:
         self._nested: dict[tuple[str, ...], Stack | None] = {}
         self._exports: dict[tuple[str, str], dict[str, tuple[Stack, str]]] | None = None
         self._used: set[str] = set()
+        self._imports: set[str] = set()
 
     # ---- finding all of them ---------------------------------------------------
 
@@ -258,6 +261,7 @@ class Stacks:
         Returns:
             The value; unknown text where no stack at hand exports it.
         """
+        self._imports.add(name)
         if name in self._values:
             return self._values[name]
         if self._exports is None:
@@ -286,16 +290,16 @@ class Stacks:
     # ---- what was given --------------------------------------------------------
 
     def check_values(self) -> None:
-        """Refuse a value that is of no resource.
+        """Refuse a value that is of no resource, once everything was evaluated.
 
         Raises:
             ConfigurationError: with the nearest logical id.
         """
         logical = [each for stack in self.all for each in stack.resources]
-        exported = re.compile(r"\{\{.*\}\}|arn:.*|.*[^A-Za-z0-9.].*")
+        others = self._imports | {each for each in self._values if not _IS_ID(each)}
         for name in self._values:
             head = name.partition(".")[0]
-            if head not in logical and not exported.fullmatch(name):
+            if head not in logical and name not in others:
                 raise unknown("resource of values", head, logical)
 
 

@@ -131,12 +131,26 @@ def read_template(
         ConfigurationError: it cannot be read or is no template.
     """
     if isinstance(source, Mapping):
-        return Template(name, None, None, source, _checked(name, source))
+        body = _copied(source, name)
+        return Template(name, None, None, body, _checked(name, body))
     file, path = str(source), Path(source)
     body = mapping(
         parse_document(read_text(source), file, tagged=_long_form), file, "the template"
     )
     return Template(file, path, root or path.parent, body, _checked(file, body))
+
+
+def _copied(node: Node, name: str) -> Node:
+    """Copy a template that is a mapping; its keys are text."""
+    if isinstance(node, Mapping):
+        return {str(key): _copied(node[key], name) for key in node}
+    if isinstance(node, list | tuple):
+        return [_copied(each, name) for each in node]
+    if node is None or isinstance(node, str | int | float):
+        return node
+    raise ConfigurationError(
+        f"{name}: a {type(node).__name__} is no value of a template"
+    )
 
 
 def _long_form(tag: str, value: Node, refuse: Callable[[str], NoReturn]) -> LocatedMap:

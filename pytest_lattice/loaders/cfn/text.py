@@ -129,3 +129,17 @@ def like_map(node: object) -> LocatedMap:
 def like_list(node: object) -> LocatedList:
     """Begin a list that stands where another one stands."""
     return LocatedList(getattr(node, "line", None))
+
+
+def listed(value: Node, what: str, place: SourceLocation) -> list[Node]:
+    """Return a list; an empty one for what is left out.
+
+    Raises:
+        ConfigurationError: it is something else, or not known before deployment.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        known(value, what, place)
+        raise fails(f"{what} is not a list", place)
+    return [*value]
