@@ -14,7 +14,7 @@ from pytest_lattice.loaders.cfn.text import fails, known, like_map, moved, writt
 from pytest_lattice.loaders.reading import LocatedList, LocatedMap, line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pytest_lattice.loaders.cfn.stack import Stack
     from pytest_lattice.loaders.cfn.text import Node
@@ -50,17 +50,20 @@ def unrolled(
             _put(made, key, node[key], inner)
             continue
         stack.needs_extensions("Fn::ForEach", inner)
-        for name, value in _turns(stack, key, node[key], inner):
-            _put(made, name, value, inner)
-    if len(made) > _MOST:
-        raise fails(f"loops write out more than {_MOST} keys", place)
-    # A loop may hold loops.
-    return unrolled(stack, made, place)
+        for turn in _turns(stack, key, node[key], inner):
+            # A loop may hold loops.
+            written_out = unrolled(stack, turn, inner)
+            for name in written_out:
+                at = moved(inner, line_of(written_out, name))
+                _put(made, name, written_out[name], at)
+    return made
 
 
 def _put(made: LocatedMap, key: str, value: object, place: SourceLocation) -> None:
     if key in made:
         raise fails(f"key `{key}` is there twice", place)
+    if len(made) >= _MOST:
+        raise fails(f"loops write out more than {_MOST} keys", place)
     made[key] = value
     if place.line is not None:
         made.lines[key] = place.line
@@ -68,7 +71,7 @@ def _put(made: LocatedMap, key: str, value: object, place: SourceLocation) -> No
 
 def _turns(
     stack: Stack, key: str, node: object, place: SourceLocation
-) -> list[tuple[str, Any]]:
+) -> Iterator[Mapping[str, Any]]:
     if (
         not isinstance(node, list | tuple)
         or len(node) != _ARGUMENTS
@@ -82,14 +85,8 @@ def _turns(
     items = known(stack.value(collection, place), f"the list of `{key}`", place)
     if not isinstance(items, list):
         raise fails(f"the list of `{key}` is not a list", place)
-    return [
-        (
-            _replaced(each, name, written(item)),
-            _substituted(body[each], name, written(item)),
-        )
-        for item in items
-        for each in body
-    ]
+    for item in items:
+        yield _substituted(body, name, written(item))
 
 
 def _replaced(text: str, name: str, item: str) -> str:
@@ -105,9 +102,11 @@ def _substituted(node: Node, name: str, item: str) -> Node:
         if len(node) == 1 and node.get("Ref") == name:
             return item
         made = like_map(node)
-        made.lines.update(getattr(node, "lines", {}))
         for key in node:
-            made[_replaced(key, name, item)] = _substituted(node[key], name, item)
+            own = _replaced(key, name, item)
+            made[own] = _substituted(node[key], name, item)
+            if (line := line_of(node, key)) is not None:
+                made.lines[own] = line
         return made
     if isinstance(node, list | tuple):
         items = [_substituted(each, name, item) for each in node]

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = HIDE
 
-# AWS: AWSCloudFormation/latest/UserGuide/parameters-section-structure
-_TYPES = ("String", "Number", "List<Number>", "CommaDelimitedList")
+# AWS: AWSCloudFormation/latest/UserGuide/parameters-section-structure; List<String> is
+# not listed there, and works
+_TYPES = ("String", "Number", "List<Number>", "List<String>", "CommaDelimitedList")
 _AWS_TYPE = re.compile(r"(List<)?AWS::[A-Za-z0-9]+::[A-Za-z0-9]+::[A-Za-z]+>?")
 # AWS: AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types
 _STORED = re.compile(r"AWS::SSM::Parameter::Value<(?P<inner>.+)>")

@@ -1,0 +1,212 @@
+"""Roles and users of templates, with their policies."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pytest_lattice import LatticeWarning, Role, User
+from pytest_lattice.loaders.cfn.callers import Callers
+from tests.loaders.cfn.templates import stacks_of
+from tests.model.refusals import refused
+
+INVOKE = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*"}
+    ],
+}
+READ = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:Get*", "s3:List?"],
+            "Resource": {"Fn::GetAtt": "Table.Arn"},
+        }
+    ],
+}
+TABLE = {"Table": {"Type": "AWS::DynamoDB::Table"}}
+MANAGED = "arn:aws:iam::aws:policy/VPCLatticeServicesInvokeAccess"
+ELSEWHERE = "arn:aws:iam::123456789012:policy/elsewhere"
+
+
+def iam(kind: str, **properties: Any) -> dict[str, Any]:  # noqa: ANN401  # a template's
+    """Write an IAM resource."""
+    return {"Type": f"AWS::IAM::{kind}", "Properties": properties}
+
+
+def callers(**resources: Any) -> list[Any]:  # noqa: ANN401  # a template's
+    """Make the callers of a template."""
+    values = resources.pop("values", None)
+    stacks = stacks_of({"Resources": {**TABLE, **resources}}, values=values)
+    return list(Callers(stacks.all).made())
+
+
+def actions(caller: Role | User) -> list[object]:
+    """List what the policies of a caller are about, or how they are called."""
+    return [
+        json.loads(each)["Statement"][0]["Action"]
+        if each.startswith("{")
+        else each.rpartition("/")[2]
+        for each in (str(policy) for policy in caller.policies)
+    ]
+
+
+def test_role_is_what_the_template_says() -> None:
+    """Name, path, tags, boundary and inline policies are those of the role."""
+    inline = [{"PolicyName": "call", "PolicyDocument": INVOKE}]
+    role = iam(
+        "Role",
+        RoleName="checkout",
+        Path="/shop/",
+        Tags=[{"Key": "team", "Value": "shop"}],
+        Policies=inline,
+        PermissionsBoundary={"Ref": "Limit"},
+    )
+    limit = iam("ManagedPolicy", PolicyDocument=INVOKE)
+    (made,) = callers(Checkout=role, Limit=limit)
+
+    assert made == Role(
+        "checkout",
+        path="/shop/",
+        tags={"team": "shop"},
+        policies=[INVOKE],
+        permissions_boundary=INVOKE,
+    )
+    assert str(made.source) == "shop, Checkout"
+
+
+def test_policies_are_attached_from_either_side() -> None:
+    """A policy may name its roles, a role its policies; groups have some for users."""
+    role = iam("Role", ManagedPolicyArns=[{"Ref": "Named"}, MANAGED])
+    user = iam("User", UserName="eva", Groups=[{"Ref": "Staff"}])
+    found = callers(
+        Caller=role,
+        Eva=user,
+        Staff=iam("Group", ManagedPolicyArns=[MANAGED]),
+        Named=iam("ManagedPolicy", ManagedPolicyName="named", PolicyDocument=INVOKE),
+        Inline=iam("Policy", Roles=[{"Ref": "Caller"}], PolicyDocument=READ),
+        Own=iam("RolePolicy", RoleName={"Ref": "Caller"}, PolicyDocument=READ),
+        OfUser=iam("UserPolicy", UserName="eva", PolicyDocument=READ),
+        OfGroup=iam("GroupPolicy", GroupName={"Ref": "Staff"}, PolicyDocument=INVOKE),
+    )
+    reads = ["s3:Get*", "s3:List?"]
+
+    assert [type(each) for each in found] == [Role, User]
+    assert actions(found[0]) == [
+        "vpc-lattice-svcs:Invoke",
+        "VPCLatticeServicesInvokeAccess",
+        reads,
+        reads,
+    ]
+    assert actions(found[1]) == [
+        reads,
+        "VPCLatticeServicesInvokeAccess",
+        "vpc-lattice-svcs:Invoke",
+    ]
+
+
+def test_managed_policies_of_aws_that_let_nobody_call_are_left_out() -> None:
+    """Only a few managed policies of AWS are about calls."""
+    basic = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    (made,) = callers(Caller=iam("Role", ManagedPolicyArns=[basic, MANAGED]))
+
+    assert made.policies == (MANAGED,)
+
+
+def test_managed_policy_elsewhere_is_left_out_with_a_warning() -> None:
+    """What it says is not at hand, so the user may give it."""
+    role = iam("Role", ManagedPolicyArns=[ELSEWHERE])
+    expected = (
+        f"managed policy `{ELSEWHERE}` is not at hand and left out; pass "
+        rf'values={{"{ELSEWHERE}": …}} with its document \(shop, Caller\)'
+    )
+
+    with pytest.warns(LatticeWarning, match=expected):
+        (without,) = callers(Caller=role)
+    (given,) = callers(Caller=role, values={ELSEWHERE: INVOKE})
+
+    assert without.policies == ()
+    assert given.policies == Role("x", policies=[INVOKE]).policies
+
+
+def test_unknown_resource_of_another_service_may_stand() -> None:
+    """What a policy says of tables and buckets decides no call."""
+    policies = [{"PolicyName": "read", "PolicyDocument": READ}]
+    (made,) = callers(Caller=iam("Role", Policies=policies))
+
+    assert "{{Table.Arn}}" in made.policies[0]
+
+
+def test_policy_may_be_text() -> None:
+    """A document may be JSON text, as the API takes it."""
+    policies = [{"PolicyName": "call", "PolicyDocument": json.dumps(INVOKE)}]
+    (made,) = callers(Caller=iam("Role", Policies=policies))
+
+    assert actions(made) == ["vpc-lattice-svcs:Invoke"]
+
+
+def of(statement: dict[str, Any]) -> dict[str, Any]:
+    """Write a role with one inline statement."""
+    document = {"Version": "2012-10-17", "Statement": statement}
+    return iam("Role", Policies=[{"PolicyName": "p", "PolicyDocument": document}])
+
+
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [
+        (
+            of(
+                {
+                    "Effect": "Allow",
+                    "Action": "vpc-lattice-svcs:*",
+                    "Resource": {"Fn::GetAtt": "Table.Arn"},
+                }
+            ),
+            [
+                (
+                    "PolicyDocument.Statement[0].Resource is not known before "
+                    "deployment: it is `{{Table.Arn}}` (shop, Caller)"
+                ),
+                'pass values={"Table.Arn": …}',
+            ],
+        ),
+        (
+            iam("Role", RoleName={"Ref": "Table"}),
+            [
+                "its name is not known before deployment: it is `{{Table}}` (shop, Caller)",
+                'pass values={"Table": …}',
+            ],
+        ),
+        (
+            iam("Role", RoleName="not a name"),
+            [
+                (
+                    "role name `not a name` is not 1 to 64 of letters, digits and "
+                    "+=,.@-_ (shop, Caller)"
+                )
+            ],
+        ),
+        (
+            iam("Role", Policies=[5]),
+            ["PolicyDocument is not a policy document (shop, Caller)"],
+        ),
+        (
+            iam("Role", ManagedPolicyArns=MANAGED),
+            ["ManagedPolicyArns is not a list (shop, Caller)"],
+        ),
+        (
+            iam("Role", Tags=[{"Key": "a", "Value": {"Ref": "Table"}}]),
+            [
+                "Tags is not known before deployment: it is `{{Table}}` (shop, Caller)",
+                'pass values={"Table": …}',
+            ],
+        ),
+    ],
+)
+def test_what_is_refused(role: dict[str, Any], said: list[str]) -> None:
+    """What decides who may call has to be known and right."""
+    assert refused(callers, Caller=role) == said
