@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lattice import (
+    AccessLogSubscription,
     CloudFormationStack,
     ConfigurationError,
     FixedResponse,
@@ -32,6 +33,7 @@ from pytest_lattice import (
     Vpc,
     assert_allowed,
     assert_denied,
+    assert_logged,
     assert_routed,
     assert_weights,
     load_cloudformation,
@@ -74,6 +76,11 @@ def one(resources: tuple[Resource, ...], kind: type, name: str = "") -> Any:  # 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer as the function of a template would."""
     return {"statusCode": 200, "body": event["requestContext"]["targetGroupArn"]}
+
+
+def path_of(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer with the path of a V1 event."""
+    return {"statusCode": 200, "body": event["raw_path"]}
 
 
 def test_orders_equal_what_python_would_declare() -> None:
@@ -174,14 +181,14 @@ def test_conditions_and_loops_run() -> None:
     ]
     assert one(prod, ServiceNetwork).tags == {"teams": '{"count":1,"teams":["search"]}'}
     with network(*dev) as stage:
-        assert_routed(stage.client("search-dev").get("/"), to="blue")
-        port = "http://search-dev:8081/"
-        assert_routed(stage.decide("GET", port), rule="default", status=404)
+        assert_routed(stage.decide("GET", "http://search-dev/"), to="blue")
+        other = stage.client("search-dev").get("http://search-dev:8081/")
+        assert_routed(other, rule="default", status=404)
     with network(*prod) as stage:
         stage.role("x", policies=["VPCLatticeServicesInvokeAccess"])
-        client = stage.client("search-prod", role="x")
-        assert_weights([client.get("/") for _ in range(10)], {"blue": 8, "green": 2})
-        assert_denied(client.post("/"), layer="network")
+        client, url = stage.client("search-prod", role="x"), "http://search-prod/"
+        assert_weights([client.get(url) for _ in range(10)], {"blue": 8, "green": 2})
+        assert_denied(client.post(url), layer="network")
 
 
 def test_stacks_import_from_each_other() -> None:
@@ -208,7 +215,7 @@ def test_stacks_import_from_each_other() -> None:
 def test_serverless_application_runs() -> None:
     """The role that the transform makes is let in; the one without the tag is not."""
     loaded = load_cloudformation(
-        FIXTURES / "serverless.yaml", targets={"RatesFunction": "echo"}
+        FIXTURES / "serverless.yaml", targets={"RatesFunction": path_of}
     )
     with network(*loaded) as rates:
         reader = rates.client("rates", role="ReaderFunctionRole")
@@ -216,16 +223,14 @@ def test_serverless_application_runs() -> None:
 
         assert_allowed(reader.get("/"), by="TeamRates")
         assert_denied(stranger.get("/"), layer="service")
-        assert reader.get("/").json()["event"]["path"] == "/"
+        assert reader.get("/eur").text == "/eur"
 
 
 def test_nested_stacks_run() -> None:
     """One template that is used twice makes two services."""
     loaded = load_cloudformation(
         FIXTURES / "nested" / "root.yaml",
-        targets={"root.Search.Group": "echo", "root.Cart.Function": "echo"}
-        if False  # noqa: SIM210  # see below
-        else {"root.Search.Group": "echo", "root-cart-group": "echo"},
+        targets={"root.Search.Group": "echo", "root-cart-group": "echo"},
     )
     with network(*loaded) as nested:
         search = nested.client("root-search-service")
@@ -301,7 +306,7 @@ def test_two_accounts_run() -> None:
         (
             "ServiceNetworkIdentifier is not known before deployment: it is "
             "`{{Fn::Select(1, Fn::Split(/, NetworkLookup.ServiceNetworkArn))}}` "
-            f"({service}:19, Association)"
+            f"({service}:20, Association)"
         ),
         'pass values={"NetworkLookup.ServiceNetworkArn": …}',
     ]
@@ -322,11 +327,12 @@ def test_platform_runs_without_what_has_no_requests() -> None:
             template, targets={"LoadBalancer": "echo", "Fleet": "echo"}
         )
     with network(*loaded) as running:
-        client = running.client("http://web:8080")
+        client = running.client("web")
         fleet = client.get("/", headers={"x-fleet": "yes, please"})
 
         assert_routed(client.get("/"), to="stack-webgroup", status=200)
         assert_routed(fleet, to="stack-fleetgroup", status=200)
+        assert_logged(fleet, response_code=200)
 
     assert [str(each.message).partition(" ")[0] for each in caught] == [
         "AWS::VpcLattice::AccessLogSubscription",
@@ -336,6 +342,9 @@ def test_platform_runs_without_what_has_no_requests() -> None:
         "AWS::VpcLattice::ResourcePolicy",
         "AWS::VpcLattice::DomainVerification",
     ]
+    assert one(loaded, AccessLogSubscription).destination == (
+        "arn:aws:logs:us-west-2:123456789012:log-group:stack-LogGroup:*"
+    )
     assert one(loaded, ServiceNetwork).tags == {
         "zone": "{{Fn::Select(0, Fn::GetAZs:us-west-2)}}",
         "subnet": "10.40.1.0/24",
@@ -474,8 +483,8 @@ Resources:
             "Name: !GetAtt Https.ServiceId",
             [
                 (
-                    "what refers to what is a circle: `Orders` → `Https` → `Orders` "
-                    "(orders.yaml:4, Orders)"
+                    "what refers to what is a circle: `Https` → `Orders` → `Https` "
+                    "(orders.yaml:6, Orders)"
                 )
             ],
         ),
@@ -499,9 +508,14 @@ Resources:
         ),
         (
             "Protocol: HTTPS",
-            "Protocol: !Ref Protocol\n      Port: 443\nParameters: {Protocol: {Type: String}}\nX: 1",
+            "Protocol: !Ref Protocol",
             [
-                "unknown section of a template `X` (orders.yaml:FILE)",
+                "unknown resource or parameter `Protocol` (orders.yaml:11, Https)",
+                (
+                    "known: `AWS::AccountId`, `AWS::NotificationARNs`, "
+                    "`AWS::Partition`, `AWS::Region`, `AWS::StackId`, "
+                    "`AWS::StackName`, `AWS::URLSuffix`, `Https`, `Orders`, `Web`"
+                ),
             ],
         ),
     ],
@@ -510,17 +524,22 @@ def test_what_is_wrong_is_named(
     tmp_path: Path, old: str, new: str, said: list[str]
 ) -> None:
     """Errors say file, line and logical id, and the nearest right name."""
-    if "Parameters" in new:
-        text = RULE.replace(old, "Protocol: !Ref Protocol")
-        text = f"Parameters: {{Protocol: {{Type: String}}}}\n{text}"
-        said = [
-            "parameter `Protocol` has no value (orders.yaml:1, Parameters.Protocol)",
-            'pass parameters={"Protocol": …}',
-        ]
-    else:
-        text = RULE.replace(old, new)
+    assert load_text(tmp_path, RULE.replace(old, new)) == said
 
-    assert load_text(tmp_path, text) == said
+
+def test_missing_parameter_is_named(tmp_path: Path) -> None:
+    """A parameter without a value matters when a resource asks for it."""
+    declared = "Parameters: {Protocol: {Type: String}, Unused: {Type: String}}\n"
+    text = RULE.replace("HTTPS", "!Ref Protocol")
+
+    assert load_text(tmp_path, declared + text) == [
+        "parameter `Protocol` has no value (orders.yaml:1, Parameters.Protocol)",
+        'pass parameters={"Protocol": …}',
+    ]
+    assert load_text(tmp_path, declared + text, parameters={"Protocol": "HTP"}) == [
+        "unknown Protocol `HTP` (orders.yaml:12, Https)",
+        "did you mean `HTTP`?",
+    ]
 
 
 def test_bindings_are_checked(tmp_path: Path) -> None:
