@@ -9,19 +9,117 @@ from typing import TYPE_CHECKING, Any
 
 from bench.harness import Case, compare
 from bench.report import Goal, seconds
+from pytest_lattice.loaders.cloudformation import load_cloudformation
 from pytest_lattice.loaders.terraform.load import load_terraform
 
 if TYPE_CHECKING:
     from bench.harness import Effort
     from bench.report import Report
 
+_LATTICE_RESOURCES = 500
 _RESOURCES = 2_000
 _PREFIX = "aws_vpclattice"
 
 
 def run(report: Report, effort: Effort) -> None:
     """Measure each format."""
+    _cloudformation(report, effort)
     _terraform(report, effort)
+
+
+# ---- CloudFormation -----------------------------------------------------------------
+
+
+def _cloudformation(report: Report, effort: Effort) -> None:
+    text = _template(_LATTICE_RESOURCES)
+    counted = text.count("Type: AWS::VpcLattice::")
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "template.yaml"
+        file.write_text(text, encoding="utf-8")
+        figures = compare(
+            [
+                Case(
+                    f"CloudFormation template of {counted:,} Lattice resources, YAML",
+                    lambda: load_cloudformation(file, targets="echo"),
+                    lambda made: len(made) > counted / 5,
+                )
+            ],
+            effort,
+        )
+    for each in figures.values():
+        report.duration("P19", each, Goal(1.0, seconds))
+
+
+def _template(resources: int) -> str:
+    """Write a template of services, each with what belongs to one."""
+    services = range(resources // 10)
+    return "Resources:\n" + _NETWORK + "".join(_SERVICE % {"n": n} for n in services)
+
+
+_NETWORK = """\
+  Network:
+    Type: AWS::VpcLattice::ServiceNetwork
+"""
+_RULE = """\
+  Rule%%(n)dx%d:
+    Type: AWS::VpcLattice::Rule
+    Properties:
+      ServiceIdentifier: !GetAtt Service%%(n)d.Id
+      ListenerIdentifier: !GetAtt Listener%%(n)d.Id
+      Priority: %d
+      Match:
+        HttpMatch:
+          PathMatch:
+            Match:
+              Prefix: !Join ["/", ["", orders, %d]]
+          HeaderMatches:
+            - Name: x-stage
+              Match:
+                Exact: !Ref AWS::StackName
+      Action:
+        Forward:
+          TargetGroups:
+            - TargetGroupIdentifier: !Ref Group%%(n)d
+"""
+_SERVICE = """\
+  Service%(n)d:
+    Type: AWS::VpcLattice::Service
+    Properties:
+      AuthType: AWS_IAM
+  Link%(n)d:
+    Type: AWS::VpcLattice::ServiceNetworkServiceAssociation
+    Properties:
+      ServiceIdentifier: !GetAtt Service%(n)d.Id
+      ServiceNetworkIdentifier: !Ref Network
+  Policy%(n)d:
+    Type: AWS::VpcLattice::AuthPolicy
+    Properties:
+      ResourceIdentifier: !Ref Service%(n)d
+      Policy:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Principal: "*"
+            Action: vpc-lattice-svcs:Invoke
+            Resource: !Sub "${Service%(n)d.Arn}/*"
+  Listener%(n)d:
+    Type: AWS::VpcLattice::Listener
+    Properties:
+      ServiceIdentifier: !Ref Service%(n)d
+      Protocol: HTTPS
+      DefaultAction:
+        Forward:
+          TargetGroups:
+            - TargetGroupIdentifier: !Ref Group%(n)d
+  Group%(n)d:
+    Type: AWS::VpcLattice::TargetGroup
+    Properties:
+      Type: LAMBDA
+      Targets:
+        - Id: !GetAtt Function%(n)d.Arn
+  Function%(n)d:
+    Type: AWS::Lambda::Function
+""" + "".join(_RULE % (each, each + 1, each) for each in range(5))
 
 
 # ---- Terraform ----------------------------------------------------------------------
