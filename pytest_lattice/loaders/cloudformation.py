@@ -6,11 +6,12 @@ The face of the loader: what it takes, and in which order its parts do their wor
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.errors import HIDE, ConfigurationError
+from pytest_lattice.errors import HIDE, ConfigurationError, LatticeWarning
 from pytest_lattice.loaders.assembly import assemble
 from pytest_lattice.loaders.cfn.callers import Callers
 from pytest_lattice.loaders.cfn.cloud import assembled
@@ -94,7 +95,10 @@ def load_cloudformation(
         parts, callers = _evaluated(together)
     except RecursionError:
         raise ConfigurationError("the template refers too deeply") from None
-    return assemble(parts, targets=targets, strict=strict, callers=callers)
+    loaded = assemble(parts, targets=targets, strict=strict, callers=callers)
+    for text in together.warnings:
+        warnings.warn(text, LatticeWarning, stacklevel=2)
+    return loaded
 
 
 def _evaluated(together: Stacks) -> tuple[list[Part], list[Resource]]:

@@ -6,11 +6,10 @@ Policies are inline, attached from either side, or managed ones of the document.
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.auth.policy import MANAGED
-from pytest_lattice.errors import HIDE, ConfigurationError, LatticeWarning
+from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.loaders.cfn.properties import Tags, policy_document
 from pytest_lattice.loaders.cfn.text import fails, known, listed, plain
 from pytest_lattice.loaders.reading import located
@@ -150,11 +149,9 @@ class Callers:
         if arn.startswith(MANAGED_PREFIX) or ":" not in arn:
             # AWS: aws-managed-policy/latest/reference: no other one lets call services
             return None
-        warnings.warn(
+        stack.around.warn(
             f"managed policy `{arn}` is not at hand and left out; pass "
-            f'values={{"{arn}": …}} with its document ({place})',
-            LatticeWarning,
-            stacklevel=2,
+            f'values={{"{arn}": …}} with its document ({place})'
         )
         return None
 

@@ -134,7 +134,16 @@ def _service(stack: Stack, logical: str) -> str:
 
 def _listener(stack: Stack, logical: str, service: str) -> str:
     given = _required(stack, logical, "ListenerIdentifier")
-    return given if given.startswith("arn:") else f"{service}/listener/{given}"
+    if not given.startswith("arn:"):
+        return f"{service}/listener/{given}"
+    if not given.startswith(f"{service}/"):
+        # AWS: vpc-lattice/latest/APIReference/API_CreateRule: both name its place
+        raise fails(
+            f"listener `{given}` is not of service `{service}`",
+            stack.place_of(logical),
+            "ServiceIdentifier names the service of the listener",
+        )
+    return given
 
 
 def _required(stack: Stack, logical: str, name: str) -> str:

@@ -5,10 +5,9 @@ The fourteen Lattice types, VPCs, RAM shares, and what registers targets by itse
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.errors import HIDE, LatticeWarning, unknown
+from pytest_lattice.errors import HIDE, unknown
 from pytest_lattice.loaders.assembly import Part
 from pytest_lattice.loaders.cfn.identity import LATTICE, lattice_identity, vpc_of
 from pytest_lattice.loaders.cfn.text import known, listed, plain
@@ -79,10 +78,8 @@ def _lattice_part(
     values = TYPES[full].read(stack.properties(logical), full, place)
     kind = _KINDS.get(full.removeprefix(LATTICE))
     if kind is None or values.get("serviceNetworkLogType") == "RESOURCE":
-        warnings.warn(
-            f"{full} is left out, since no HTTP request passes it ({place})",
-            LatticeWarning,
-            stacklevel=2,
+        stack.around.warn(
+            f"{full} is left out, since no HTTP request passes it ({place})"
         )
         return
     name = own = arn = ""

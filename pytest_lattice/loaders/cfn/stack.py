@@ -71,6 +71,9 @@ class Around(Protocol):
     def vpc_name(self, stack: Stack, logical: str) -> str:
         """Name a VPC."""
 
+    def warn(self, text: str) -> None:
+        """Tell the user, once everything is loaded."""
+
 
 class Stack:
     """A stack.

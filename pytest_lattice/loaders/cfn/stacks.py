@@ -6,7 +6,6 @@ Only files that were given are read, and files below their folders that they nam
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pytest_lattice.errors import (
     HIDE,
     ConfigurationError,
-    LatticeWarning,
     advised,
     unknown,
 )
@@ -88,6 +86,8 @@ class Stacks:
         """Begin with no stack."""
         check_owner(account, region)
         self.all: list[Stack] = []
+        #: What the user has to be told.
+        self.warnings: list[str] = []
         self._values, self._others = values, others
         self._account, self._region = account, region
         self._nested: dict[tuple[str, ...], Stack | None] = {}
@@ -226,12 +226,10 @@ class Stacks:
         if not isinstance(url, str):
             raise fails(f"{_NESTED} needs `TemplateURL`", place)
         if remedy_of(url) or _REMOTE.match(url) or outer.template.path is None:
-            warnings.warn(
+            self.warn(
                 f"nested stack `{logical}` is left out, since its template "
                 f'`{plain(url)}` is not at hand; pass stacks={{"{logical}": …}} '
-                f"({place})",
-                LatticeWarning,
-                stacklevel=2,
+                f"({place})"
             )
             return None
         return _below(outer, url, place)
@@ -252,6 +250,10 @@ class Stacks:
         """Name a VPC by its logical id, with the stack where several have that."""
         same = [each for each in self.all if logical in each.of_type("AWS::EC2::VPC")]
         return logical if len(same) == 1 else f"{stack.name}.{logical}"
+
+    def warn(self, text: str) -> None:
+        """Tell the user, once everything is loaded."""
+        self.warnings.append(text)
 
     # ---- exports ---------------------------------------------------------------
 

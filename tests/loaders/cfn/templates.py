@@ -1,4 +1,4 @@
-"""Templates of tests: stacks that are written as mappings, and what they evaluate to."""
+"""Templates of tests: stacks written as mappings, and what they evaluate to."""
 
 from __future__ import annotations
 

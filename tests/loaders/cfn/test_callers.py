@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_lattice import LatticeWarning, Role, User
+from pytest_lattice import Role, User
 from pytest_lattice.loaders.cfn.callers import Callers
 from tests.loaders.cfn.templates import stacks_of
 from tests.model.refusals import refused
@@ -120,17 +120,18 @@ def test_managed_policies_of_aws_that_let_nobody_call_are_left_out() -> None:
 def test_managed_policy_elsewhere_is_left_out_with_a_warning() -> None:
     """What it says is not at hand, so the user may give it."""
     role = iam("Role", ManagedPolicyArns=[ELSEWHERE])
-    expected = (
-        f"managed policy `{ELSEWHERE}` is not at hand and left out; pass "
-        rf'values={{"{ELSEWHERE}": …}} with its document \(shop, Caller\)'
-    )
-
-    with pytest.warns(LatticeWarning, match=expected):
-        (without,) = callers(Caller=role)
+    stacks = stacks_of({"Resources": {"Caller": role}})
+    (without,) = Callers(stacks.all).made()
     (given,) = callers(Caller=role, values={ELSEWHERE: INVOKE})
 
     assert without.policies == ()
     assert given.policies == Role("x", policies=[INVOKE]).policies
+    assert stacks.warnings == [
+        (
+            f"managed policy `{ELSEWHERE}` is not at hand and left out; pass "
+            f'values={{"{ELSEWHERE}": …}} with its document (shop, Caller)'
+        )
+    ]
 
 
 def test_unknown_resource_of_another_service_may_stand() -> None:
@@ -177,7 +178,10 @@ def of(statement: dict[str, Any]) -> dict[str, Any]:
         (
             iam("Role", RoleName={"Ref": "Table"}),
             [
-                "its name is not known before deployment: it is `{{Table}}` (shop, Caller)",
+                (
+                    "its name is not known before deployment: it is `{{Table}}` "
+                    "(shop, Caller)"
+                ),
                 'pass values={"Table": …}',
             ],
         ),

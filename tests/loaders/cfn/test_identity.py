@@ -56,6 +56,23 @@ def test_identities_are_those_of_the_model() -> None:
     assert lattice_identity(STACK, "Link").id.startswith("snsa-")
 
 
+def test_listener_is_of_the_service() -> None:
+    """A rule whose service is not that of its listener is refused."""
+    wrong = resource(
+        "Rule",
+        ServiceIdentifier={"Ref": "Other"},
+        ListenerIdentifier={"Ref": "Web"},
+    )
+    other = resource("Service", Name="other")
+    stack = stack_of({"Resources": {**RESOURCES, "Other": other, "Wrong": wrong}})
+    listener, service = ORDERS.listener_arn(WEB), Service("other").arn
+
+    assert refused(lattice_identity, stack, "Wrong") == [
+        f"listener `{listener}` is not of service `{service}` (shop, Wrong)",
+        "ServiceIdentifier names the service of the listener",
+    ]
+
+
 def test_holder_is_needed() -> None:
     """A listener without a service has no ARN."""
     assert refused(lattice_identity, STACK, "Lonely") == [

@@ -121,8 +121,10 @@ def test_targets_know_what_they_refer_to() -> None:
                 "Config": {"HealthCheck": {"HealthyThresholdCount": 1}},
             },
             [
-                "Config.HealthCheck.HealthyThresholdCount `1` is not a whole number "
-                "from 2 to 10"
+                (
+                    "Config.HealthCheck.HealthyThresholdCount `1` is not a whole "
+                    "number from 2 to 10"
+                )
             ],
         ),
         ("TargetGroup", {}, ["AWS::VpcLattice::TargetGroup needs `Type`"]),
@@ -144,8 +146,10 @@ def test_targets_know_what_they_refer_to() -> None:
                 },
             },
             [
-                "DefaultAction.Forward.TargetGroups[0].TargetGroupIdentifier `web` is "
-                "no id or ARN of a target group",
+                (
+                    "DefaultAction.Forward.TargetGroups[0].TargetGroupIdentifier `web` "
+                    "is no id or ARN of a target group"
+                ),
                 "refer to one of the template: !Ref or !GetAtt X.Arn",
             ],
         ),
@@ -162,8 +166,10 @@ def test_targets_know_what_they_refer_to() -> None:
                 "ResourceConfigurationDefinition": {},
             },
             [
-                "ResourceConfigurationDefinition takes one of `IpResource`, "
-                "`ArnResource`, `DnsResource`, `CidrResource`, not 0"
+                (
+                    "ResourceConfigurationDefinition takes one of `IpResource`, "
+                    "`ArnResource`, `DnsResource`, `CidrResource`, not 0"
+                )
             ],
         ),
     ],
