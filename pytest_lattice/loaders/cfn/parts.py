@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_lattice.errors import HIDE, unknown
 from pytest_lattice.loaders.assembly import Part
 from pytest_lattice.loaders.cfn.identity import LATTICE, lattice_identity, vpc_of
-from pytest_lattice.loaders.cfn.text import known, listed, plain
+from pytest_lattice.loaders.cfn.properties import String
+from pytest_lattice.loaders.cfn.text import known, listed, plain, remedy_of
 from pytest_lattice.loaders.cfn.types import TYPES
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.model.service_network import ResourceShare
@@ -110,10 +111,10 @@ def _vpc_part(stack: Stack, logical: str) -> Part:
     place = stack.place_of(logical)
     vpc = vpc_of(stack, logical)
     cidr = stack.property(logical, "CidrBlock")
-    # One that IPAM will choose is not known.
-    values = {"name": vpc.name, "cidr": None if cidr is None else plain(cidr)}
-    if getattr(cidr, "remedy", ""):
-        values["cidr"] = None
+    # One that IPAM chooses is not known.
+    if cidr is not None:
+        cidr = None if remedy_of(cidr) else String().read(cidr, "CidrBlock", place)
+    values = {"name": vpc.name, "cidr": cidr}
     return Part(
         "VPC",
         values,

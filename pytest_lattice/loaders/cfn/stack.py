@@ -116,8 +116,10 @@ class Stack:
         self._uses: dict[str, dict[str, SourceLocation]] = {}
         self._pseudo = self._pseudo_parameters()
         self._check_given()
+        # What a loop goes through cannot hang on what it makes.
+        self.resources: Mapping[str, Any] = {}
         resources = unrolled(self, template.section("Resources"), self.place())
-        self.resources: Mapping[str, Any] = with_functions(template, resources)
+        self.resources = with_functions(template, resources)
 
     def _check_given(self) -> None:
         for name in self._given:
