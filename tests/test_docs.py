@@ -18,6 +18,7 @@ _PAGES = (
     "docs/loading-account.md",
     "docs/loading-gateway-api.md",
     "docs/loading-terraform.md",
+    "docs/loading-cloudformation.md",
 )
 
 

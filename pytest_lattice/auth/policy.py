@@ -64,11 +64,18 @@ _COLONS = 5
 # Keys of other services' policies have a prefix of their own.
 _OURS = ("aws:", "vpc-lattice-svcs:", "vpc-lattice:")
 
-# AWS: aws-managed-policy/latest/reference: what these allow that calls need
+# AWS: aws-managed-policy/latest/reference: what these say of calls; no other one does
 _INVOKE_ALL = '{"Effect":"Allow","Action":"vpc-lattice-svcs:Invoke","Resource":"*"}'
 _EVERYTHING = '{"Effect":"Allow","Action":"*","Resource":"*"}'
+_NOTHING = '{"Sid":"DenyAll","Effect":"Deny","Action":"*","Resource":"*"}'
+_BUT_ACCOUNTS = (
+    '{"Effect":"Allow","NotAction":["iam:*","organizations:*","account:*"],'
+    '"Resource":"*"}'
+)
 MANAGED: Mapping[str, str] = {
+    "AWSDenyAll": f'{{"Version":"2012-10-17","Statement":[{_NOTHING}]}}',
     "AdministratorAccess": f'{{"Version":"2012-10-17","Statement":[{_EVERYTHING}]}}',
+    "PowerUserAccess": f'{{"Version":"2012-10-17","Statement":[{_BUT_ACCOUNTS}]}}',
     "VPCLatticeServicesInvokeAccess": (
         f'{{"Version":"2012-10-17","Statement":[{_INVOKE_ALL}]}}'
     ),

@@ -27,6 +27,7 @@ __tracebackhide__ = HIDE
 
 #: By the key that names the path: the loader, as module and function.
 LOADERS = {
+    "cloudformation": ("cloudformation", "load_cloudformation"),
     "document": ("document", "load"),
     "account": ("account", "load_account"),
     "terraform": ("terraform.load", "load_terraform"),

@@ -177,10 +177,10 @@ def test_identity_policy() -> None:
 
 @pytest.mark.parametrize("name", MANAGED)
 def test_managed_policy(name: str) -> None:
-    """AWS's managed policies that callers need are known by ARN."""
+    """AWS's managed policies that say anything of calls are known by ARN."""
     found = read_policy(f"arn:aws:iam::aws:policy/{name}", WHERE, "identity")
 
-    assert found.statements[0].effect == "Allow"
+    assert found.statements[0].effect == ("Deny" if name == "AWSDenyAll" else "Allow")
     assert found.name == f"{WHERE}: managed policy `{name}`"
 
 
@@ -191,7 +191,8 @@ def test_unknown_managed_policy() -> None:
     ) == [
         f"{WHERE}: managed policy `ReadOnlyAccess` is not known here",
         (
-            "known: AdministratorAccess, VPCLatticeServicesInvokeAccess; "
+            "known: AWSDenyAll, AdministratorAccess, PowerUserAccess, "
+            "VPCLatticeServicesInvokeAccess; "
             "else give the document itself"
         ),
     ]

@@ -42,6 +42,24 @@ def test_a_network_elsewhere(tmp_path: Path, network: str) -> None:
     assert read_cases(file).resources == (ServiceNetwork("shops"),)
 
 
+def test_a_template_is_a_network(tmp_path: Path) -> None:
+    """The key of a loader takes the loader's arguments; a template has parameters."""
+    (tmp_path / "shop.yaml").write_text(
+        "Parameters: {Stage: {Type: String}}\n"
+        "Resources:\n"
+        "  Network:\n"
+        "    Type: AWS::VpcLattice::ServiceNetwork\n"
+        "    Properties: {Name: !Sub 'shops-${Stage}'}\n"
+    )
+    file = tmp_path / "shop.lattice.yaml"
+    network = "{cloudformation: shop.yaml, parameters: {Stage: live}}"
+    file.write_text(f"network: {network}\n{CASES}")
+
+    assert read_cases(file).resources == (
+        ServiceNetwork("shops-live", auth_type="NONE"),
+    )
+
+
 def test_every_loader_is_there() -> None:
     """Each kind of document names a function that exists and takes targets."""
     from importlib import import_module
