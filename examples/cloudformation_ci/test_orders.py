@@ -23,6 +23,7 @@ from pytest_lattice import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from pytest_lattice import LatticeNetwork
 
     Deploy = Callable[..., LatticeNetwork]

@@ -54,8 +54,10 @@ def unrolled(
             # A loop may hold loops.
             written_out = unrolled(stack, turn, inner)
             for name in written_out:
-                at = moved(inner, line_of(written_out, name))
-                _put(made, name, written_out[name], at)
+                # AWS: a key without a value is seen in loops, and makes nothing.
+                if written_out[name] is not None:
+                    at = moved(inner, line_of(written_out, name))
+                    _put(made, name, written_out[name], at)
     return made
 
 

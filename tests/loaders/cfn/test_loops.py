@@ -41,6 +41,14 @@ def test_loops_hold_loops() -> None:
     }
 
 
+def test_key_without_a_value_makes_nothing() -> None:
+    """Published templates have a stray key beside an inner loop."""
+    inner = ["Y", ["1"], {"${X}${Y}": "z"}]
+    node = {LOOP: ["X", ["a"], {"${X}": None, "Fn::ForEach::Inner": inner}]}
+
+    assert value(node, EXTENSIONS) == {"a1": "z"}
+
+
 def test_ampersand_leaves_out_what_no_id_may_have() -> None:
     """`&{x}` is for logical ids, which have letters and digits only."""
     node = {LOOP: ["Ip", ["10.0.0.1"], {"Host&{Ip}": "${Ip}"}]}
