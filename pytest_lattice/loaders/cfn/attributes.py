@@ -82,10 +82,6 @@ def _output(stack: Stack, logical: str, name: str, place: SourceLocation) -> Nod
 # ---- Lattice -------------------------------------------------------------------
 
 
-def _name(stack: Stack, logical: str) -> str:
-    return lattice_identity(stack, logical).name
-
-
 def _id(stack: Stack, logical: str) -> str:
     return lattice_identity(stack, logical).id
 
@@ -231,7 +227,7 @@ def _below(form: str, make_name: Attribute) -> Attribute:
 def _alias_arn(stack: Stack, logical: str) -> Node:
     function = stack.property(logical, "FunctionName")
     name = stack.property(logical, "Name")
-    if not isinstance(function, str):
+    if not isinstance(function, str) or not isinstance(name, str):
         return None
     if not function.startswith("arn:") and not remedy_of(function):
         owner = f"{stack.region}:{stack.account}"

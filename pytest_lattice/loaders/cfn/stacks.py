@@ -219,7 +219,14 @@ class Stacks:
                 self._used.add(key)
                 given = self._others[key]
                 if isinstance(given, CloudFormationStack):
-                    given = given.template
+                    raise located(
+                        advised(
+                            f"nested stack `{logical}` has the account and parameters "
+                            "that the stack around it gives",
+                            f'pass the template alone: stacks={{"{key}": path}}',
+                        ),
+                        place,
+                    )
                 return read_template(given, key)
         asset = outer.metadata(logical).get("aws:asset:path")
         url = asset or outer.property(logical, "TemplateURL")

@@ -43,6 +43,11 @@ RESOURCES: dict[str, Any] = {
         "Type": "AWS::Lambda::Alias",
         "Properties": {"FunctionName": {"Fn::GetAtt": "Handler.Arn"}, "Name": "live"},
     },
+    "Nameless": {
+        "Type": "AWS::Lambda::Alias",
+        "Properties": {"FunctionName": {"Ref": "Handler"}},
+    },
+    "Nothing": resource("AccessLogSubscription"),
     "First": {
         "Type": "AWS::Lambda::Version",
         "Properties": {"FunctionName": {"Ref": "Handler"}},
@@ -93,6 +98,8 @@ RESOURCES: dict[str, Any] = {
         ({"Ref": "Live"}, f"{LAMBDA}:shop-Handler:live"),
         ({"Ref": "LiveByArn"}, f"{LAMBDA}:shop-Handler:live"),
         ({"Ref": "First"}, "{{First}}"),
+        ({"Ref": "Nameless"}, "{{Nameless}}"),
+        ({"Fn::GetAtt": "Nothing.ResourceId"}, "{{Nothing.ResourceId}}"),
         (
             {"Fn::GetAtt": "Logs.Arn"},
             f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:shop-Logs:*",

@@ -78,6 +78,19 @@ def test_nested_stack_is_given_by_its_logical_id() -> None:
     assert plain(stacks.all[0].value(OUTPUT, PLACE)) == "/a@shop-Inner"
 
 
+def test_nested_stack_has_nothing_of_its_own() -> None:
+    """Account and parameters of a nested stack are those of the stack around it."""
+    inner = CloudFormationStack(NESTED, account="999999999999")
+
+    assert refused(stacks_of, OUTER, stacks={"Inner": inner}) == [
+        (
+            "nested stack `Inner` has the account and parameters that the stack around "
+            "it gives (shop, Inner)"
+        ),
+        'pass the template alone: stacks={"Inner": path}',
+    ]
+
+
 def test_nested_stack_elsewhere_is_left_out_with_a_warning() -> None:
     """No address is opened; what it would give is unknown."""
     stacks = stacks_of(OUTER)
