@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from pytest_lattice import Forward, Listener, Service, TargetGroup
+from pytest_lattice import Forward, HealthCheck, Listener, Service, TargetGroup
 
 if TYPE_CHECKING:
     from pytest_lattice import LatticeNetwork
 
 #: How many connections to the database a version may have open.
 POOL = 20
+CHECK = HealthCheck(path="/cart")
 #: What a deployment pipeline would do: ten steps, a minute each.
 TEN_STEPS = (1, 5, 10, 25, 40, 50, 60, 75, 90, 100)
 
@@ -45,8 +46,9 @@ def version(*, leaks: bool = False) -> Flask:
 def declare(network: LatticeNetwork, green: Flask) -> None:
     """Declare the service with all of its traffic on blue."""
     network.add(
-        TargetGroup("blue", targets=[version()]),
-        TargetGroup("green", targets=[green]),
+        # There is nothing at `/`, which AWS would ask for.
+        TargetGroup("blue", targets=[version()], health_check=CHECK),
+        TargetGroup("green", targets=[green], health_check=CHECK),
         Service(
             "orders",
             listeners=[Listener("HTTPS", default=Forward({"blue": 100, "green": 0}))],

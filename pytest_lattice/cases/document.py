@@ -27,9 +27,10 @@ __tracebackhide__ = HIDE
 
 #: By the key that names the path: the loader, as module and function.
 LOADERS = {
+    "account": ("account", "load_account"),
     "cloudformation": ("cloudformation", "load_cloudformation"),
     "document": ("document", "load"),
-    "account": ("account", "load_account"),
+    "gateway_api": ("gateway_api", "load_gateway_api"),
     "terraform": ("terraform.load", "load_terraform"),
 }
 _CALLERS = ("roles", "users")

@@ -339,7 +339,6 @@ class Configuration:
         key = ("index", kind)
         if key not in self._found:
             index: dict[str, list[_Named]] = {}
-            written: dict[str, list[_Named]] = {}
             for each in values:
                 for known in dict.fromkeys(_names_of(each)):
                     index.setdefault(known, []).append(each)

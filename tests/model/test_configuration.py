@@ -286,7 +286,7 @@ def test_what_a_document_calls_it_is_a_name_too() -> None:
     assert configured(named, loaded).caller("Checkout") is named
     assert refused(configured(loaded).caller, "Chekout") == [
         "unknown role or user `Chekout`",
-        "did you mean `shop-Checkout`?",
+        "did you mean `Checkout`?",
     ]
 
 

@@ -52,8 +52,8 @@ _SILENT = frozenset(
         "CloudWatchAgentServerPolicy",
     }
 )
-# These allow or deny actions of every service.
-_FAR_REACHING = ("AWSDenyAll", "AWSCompromisedKeyQuarantine", "PowerUserAccess")
+# These deny actions of services that their pages do not all name.
+_FAR_REACHING = ("AWSCompromisedKeyQuarantine",)
 
 
 class Identities:

@@ -130,8 +130,8 @@ def test_names_that_are_unknown_are_addresses() -> None:
             "policy `arn:aws:iam::111122223333:policy/x` is not in the plan",
         ),
         (
-            attachment("role", "checkout", f"{AWS}AWSDenyAll"),
-            "AWS's policy `AWSDenyAll` is not known here",
+            attachment("role", "checkout", f"{AWS}AWSCompromisedKeyQuarantineV2"),
+            "AWS's policy `AWSCompromisedKeyQuarantineV2` is not known here",
         ),
     ],
     ids=["inline", "which", "elsewhere", "far-reaching"],
