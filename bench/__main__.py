@@ -23,6 +23,7 @@ TOPICS = (
     "auth",
     "signatures",
     "canary",
+    "intercept",
     "grpc",
     "growth",
     "health",

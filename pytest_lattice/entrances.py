@@ -5,6 +5,7 @@ Each kind of client is prepared here; the libraries themselves are imported on u
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,14 +15,17 @@ from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.questions import FIRST_PORT, caller_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from types import ModuleType
+    from typing import Self
 
     import grpc
     import httpx
+    import respx
 
     from pytest_lattice.clients.base import Entrance
     from pytest_lattice.clients.grpc_request import Deadlines, Endpoint
+    from pytest_lattice.clients.interception import Interception
     from pytest_lattice.clients.signing import SigV4Auth
     from pytest_lattice.clock import Clock
     from pytest_lattice.model.caller import Caller
@@ -138,6 +142,30 @@ class Entrances:
             name if listening == usual else f"{name}:{listening}",
             sign,
             self._deadlines,
+        )
+
+    def interception(self, *, strict: bool, vpc: str | None) -> Interception:
+        """Prepare what catches clients of the code under test.
+
+        Args:
+            strict: whether other hosts are refused.
+            vpc: name or id of the VPC that they live in.
+
+        Raises:
+            ConfigurationError: an unknown VPC.
+        """
+        from pytest_lattice.clients.egress import Egress
+        from pytest_lattice.clients.interception import Interception
+
+        questions = self._questions
+        port = FIRST_PORT + next(self._ports) % _CLIENT_PORTS
+        if vpc is not None:
+            questions.source(vpc, None, port)
+        return Interception(
+            self.plane,
+            # Chosen at each request, as VPCs may be associated later.
+            lambda: questions.source(vpc, None, port),
+            Egress(lambda: questions.configuration, strict=strict),
         )
 
     def _signer(self, role: str | Caller, options: Mapping[str, Any]) -> SigV4Auth:
@@ -304,6 +332,50 @@ class Doors:
             role=role,
         )
         return NetworkAioChannel(endpoint, interceptors)
+
+    @contextmanager
+    def intercept(
+        self, *, strict: bool = False, vpc: str | None = None
+    ) -> Generator[Self]:
+        """Catch the requests of clients that the code under test makes itself.
+
+        Inside the block, every client of httpx and httpx2 in this process, whenever and
+        wherever it was made, reaches the network by its services' DNS names and custom
+        domain names. A name of the generated form that no service has is answered as
+        AWS would and never leaves the process. Other hosts are called as before; routes
+        of `respx` keep working.
+
+        Args:
+            strict: whether other hosts are refused, but for those that a route of
+                `respx` answers or passes through.
+            vpc: name or id of the VPC that the requests come from; may be left out
+                where only one is associated.
+
+        Yields:
+            The network.
+
+        Raises:
+            ConfigurationError: an unknown VPC.
+            EgressError: in the client, another host where it is strict.
+
+        AWS: vpc-lattice/latest/ug/service-custom-domain-name
+        """
+        with self._entrances.interception(strict=strict, vpc=vpc).opened():
+            yield self
+
+    def respx_route(self, *, vpc: str | None = None) -> respx.Route:
+        """Make a route that leads into the network, for a router of `respx`.
+
+        With `intercept` nobody needs it; it is for those who read ``route.calls``:
+        ``route = respx_mock.add(lattice_network.respx_route())``.
+
+        Args:
+            vpc: see `intercept`.
+
+        Raises:
+            ConfigurationError: an unknown VPC.
+        """
+        return self._entrances.interception(strict=False, vpc=vpc).route()
 
     @property
     def entrance(self) -> Entrance:

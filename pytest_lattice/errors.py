@@ -8,6 +8,7 @@ The tree:
     ├── TargetError               an app broke the protocol it is called by
     ├── DeliveryError             an access log could not be delivered
     ├── BlockingCallError         a blocking call would wait for the loop it runs on
+    ├── EgressError               a host was called that is none of the network's
     └── LatticeAssertionError     a claim about the traffic is wrong (AssertionError)
 
 Messages are one line, lower case, without a final period, with the user's
@@ -50,6 +51,13 @@ class DeliveryError(LatticeError):
 
 class BlockingCallError(LatticeError):
     """A blocking call was made on the event loop that would have to answer it."""
+
+
+class EgressError(LatticeError):
+    """A host outside the service network was called where only it may be.
+
+    It is no error of the client's library, so that no retry or fallback swallows it.
+    """
 
 
 class LatticeWarning(UserWarning):

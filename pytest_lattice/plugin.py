@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _NETWORK = pytest.StashKey["LatticeNetwork"]()
 _SETTINGS = (
-    "auth_settings",
     "draw",
+    "auth_settings",
     "history",
     "lambda_settings",
     "raise_target_exceptions",
@@ -61,6 +61,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "lattice(**settings): settings of this test's lattice_network, as "
         f"LatticeNetwork takes them: {', '.join(_SETTINGS)}",
     )
+    config.addinivalue_line(
+        "markers",
+        "lattice_intercept(strict, vpc): settings of this test's lattice_intercept, as "
+        "LatticeNetwork.intercept takes them",
+    )
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -94,6 +99,20 @@ def lattice_network(request: pytest.FixtureRequest) -> Generator[LatticeNetwork]
         yield network
 
 
+@pytest.fixture
+def lattice_intercept(
+    request: pytest.FixtureRequest, lattice_network: LatticeNetwork
+) -> Generator[LatticeNetwork]:
+    """`lattice_network`, which httpx clients of the code under test reach too.
+
+    For its settings, those of `LatticeNetwork.intercept`, mark the test
+    ``lattice_intercept(strict=True)``.
+    """
+    marked = _marked(request.node, "lattice_intercept", ("strict", "vpc"))
+    with lattice_network.intercept(**marked):
+        yield lattice_network
+
+
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Collect the settings; a marker near the test wins over options and ini."""
     config, node = request.config, request.node
@@ -104,23 +123,30 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
         "draw": draw,
         "update_files": config.getoption("--lattice-update"),
     }
-    for marker in reversed(list(node.iter_markers("lattice"))):
-        _check(marker)
+    return settings | _marked(node, "lattice", _SETTINGS)
+
+
+def _marked(node: pytest.Item, name: str, known: tuple[str, ...]) -> dict[str, Any]:
+    """Collect what markers say; one near the test wins."""
+    settings: dict[str, Any] = {}
+    for marker in reversed(list(node.iter_markers(name))):
+        _check(marker, known)
         settings |= marker.kwargs
     return settings
 
 
-def _check(marker: pytest.Mark) -> None:
+def _check(marker: pytest.Mark, known: tuple[str, ...]) -> None:
     from pytest_lattice.errors import advised, unknown
 
+    name = marker.name
     for value in marker.args:
         raise advised(
-            f"the marker lattice takes settings by name, not `{value!r}`",
-            f"name it, as in lattice(draw={value!r})",
+            f"the marker {name} takes settings by name, not `{value!r}`",
+            f"name it, as in {name}({known[0]}={value!r})",
         )
-    for name in marker.kwargs:
-        if name not in _SETTINGS:
-            raise unknown("setting of the marker lattice", name, _SETTINGS)
+    for setting in marker.kwargs:
+        if setting not in known:
+            raise unknown(f"setting of the marker {name}", setting, known)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -102,6 +102,7 @@ NAMED_IN_SIGNATURES: dict[str, tuple[str, ...]] = {
     "grpc": ("entrances.py", "plugin.py", "__init__.py"),
     "httpx": ("entrances.py", "network.py", "plugin.py", "__init__.py"),
     "pluggy": ("network.py", "apps.py"),
+    "respx": ("entrances.py",),
 }
 # These import at their head what they are about, because they are themselves imported
 # only when they are used; `lazy_edges` holds that.

@@ -19,6 +19,7 @@ _PAGES = (
     "docs/loading-gateway-api.md",
     "docs/loading-terraform.md",
     "docs/loading-cloudformation.md",
+    "docs/doors.md",
 )
 
 

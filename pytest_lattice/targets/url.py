@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
+from pytest_lattice.decision.exchange import EXTENSION
 from pytest_lattice.errors import TargetError
 from pytest_lattice.model.message import LatticeResponse
 from pytest_lattice.targets.base import AsyncTargetReply, CutError, TargetReply
@@ -123,6 +124,8 @@ class UrlTarget:
                 ).as_dict(),
                 # the path as it was sent, which httpx would normalize
                 "target": request.request.target.encode("latin-1"),
+                # whose it is, for an interception that lets nothing else out
+                EXTENSION: request.request_id,
             },
         )
 
