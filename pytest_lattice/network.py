@@ -38,7 +38,7 @@ from pytest_lattice.model.target_group import TargetGroup
 from pytest_lattice.model.value import is_whole
 from pytest_lattice.questions import Questions
 from pytest_lattice.rollout.run import Rollouts
-from pytest_lattice.routing.overview import overview
+from pytest_lattice.routing.overview import RouteRow, overview, route_rows
 from pytest_lattice.routing.state import State, compile_state
 
 if TYPE_CHECKING:
@@ -255,6 +255,10 @@ class LatticeNetwork(Doors, Deliverer, Rollouts, TargetOperations):
     def overview(self) -> str:
         """Write the networks, services, rules and weights as text."""
         return overview(self._state_or_raise())
+
+    def routes(self) -> tuple[RouteRow, ...]:
+        """List all rules of all services, in the order in which they are tried."""
+        return route_rows(self._state_or_raise())
 
     # ---- questions without traffic ------------------------------------------
 

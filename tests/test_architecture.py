@@ -57,6 +57,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # For typing only: what the hooks are given.
     "hookspecs": BELOW_PLUGIN,
     "cases": BELOW_PLUGIN,
+    "console": BELOW_PLUGIN | {"cases"},
     "plugin": BELOW_PLUGIN | {"cases", "hookspecs"},
     "__init__": BELOW_PLUGIN,
 }

@@ -132,10 +132,11 @@ class Decision(NamedTuple):
 
     def __repr__(self) -> str:
         """Show request and outcome on one line."""
-        return f"<Decision {self.request.method} {self.request.url}: {self._outcome}>"
+        return f"<Decision {self.request.method} {self.request.url}: {self.summary}>"
 
     @property
-    def _outcome(self) -> str:
+    def summary(self) -> str:
+        """What happens, in a few words: ``forwarded to …``, ``403, …``."""
         match self.outcome:
             case Forwarded(group, target):
                 return f"forwarded to `{target.id}` of `{group.name}`"

@@ -6,7 +6,7 @@ it is tried, weights with their shares, and which services no client can reach.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lattice.model.action import FixedResponse
 from pytest_lattice.model.source import written
@@ -21,6 +21,50 @@ if TYPE_CHECKING:
         RuleState,
         ServiceState,
         State,
+    )
+
+
+class RouteRow(NamedTuple):
+    """A rule of a listener, in words.
+
+    Args:
+        service: the service's name.
+        dns_name: its generated DNS name.
+        listener: such as ``HTTPS 443``.
+        rule: the priority, or ``default``.
+        matches: what a request must be, such as ``GET /v2…``; ``-`` for any.
+        action: where it goes.
+        source: where the rule was written; empty if nobody knows.
+    """
+
+    service: str
+    dns_name: str
+    listener: str
+    rule: str
+    matches: str
+    action: str
+    source: str
+
+
+def route_rows(state: State) -> tuple[RouteRow, ...]:
+    """List all rules of all services, in the order in which they are tried.
+
+    Args:
+        state: the compiled configuration.
+    """
+    return tuple(
+        RouteRow(
+            service.service.name,
+            service.dns_name,
+            f"{listener.listener.protocol} {listener.listener.port}",
+            _name(rule),
+            _conditions(rule) or "-",
+            _action(rule),
+            str(rule.rule.source or "") if rule.rule else "",
+        )
+        for service in state.services.values()
+        for listener in service.listeners.values()
+        for rule in (*listener.rules, listener.default)
     )
 
 
@@ -65,12 +109,19 @@ def _service_lines(state: State, service: ServiceState) -> Iterator[str]:
 def _listener_lines(state: ListenerState) -> Iterator[str]:
     yield f"    {state.listener.protocol} on port {state.listener.port}"
     rules = (*state.rules, state.default)
-    conditions = [describe_rule(each.rule) if each.rule else "" for each in rules]
+    conditions = [_conditions(each) for each in rules]
     width = max(len(text) for text in conditions)
     for rule, condition in zip(rules, conditions, strict=True):
-        name = str(rule.rule.priority) if rule.rule else "default"
         place = written(rule.rule.source if rule.rule else None)
-        yield f"      {name:>7}  {condition:<{width}}  -> {_action(rule)}{place}"
+        yield f"      {_name(rule):>7}  {condition:<{width}}  -> {_action(rule)}{place}"
+
+
+def _name(rule: RuleState) -> str:
+    return str(rule.rule.priority) if rule.rule else "default"
+
+
+def _conditions(rule: RuleState) -> str:
+    return describe_rule(rule.rule) if rule.rule else ""
 
 
 def _action(rule: RuleState) -> str:

@@ -18,7 +18,7 @@ from pytest_lattice import (
 )
 from pytest_lattice.model.configuration import Configuration
 from pytest_lattice.model.source import SourceLocation
-from pytest_lattice.routing.overview import overview
+from pytest_lattice.routing.overview import overview, route_rows
 from pytest_lattice.routing.state import compile_state
 
 if TYPE_CHECKING:
@@ -163,3 +163,31 @@ def test_loaded_rule_shows_its_place() -> None:
 
     line = "/v2  -> fixed response 500 (shop.yaml:42, HTTPRoute a/shop rules[0])"
     assert line in shown(Service("shop", listeners=[listener]))
+
+
+def test_rows_are_the_rules_as_they_are_tried() -> None:
+    """Each rule of each listener is a row; services without a listener have none."""
+    listener = Listener(
+        "HTTPS",
+        default=FixedResponse(404),
+        rules=[
+            Rule(30, method="POST", path="/cart", action=Forward("gray")),
+            Rule(
+                5,
+                path_prefix="/v2",
+                action=Forward("green"),
+                source=SourceLocation("shop.yaml", 7),
+            ),
+        ],
+    )
+    shop = Service("shop", listeners=[listener])
+    configuration = Configuration().with_resources([*GROUPS, shop, Service("bare")])
+    state = compile_state(configuration, lambda _group, _target: "HEALTHY")
+
+    green, gray = "`green` [LAMBDA, 1 target]", "`gray` [IP, 0 targets]"
+    https = ("shop", shop.dns_name, "HTTPS 443")
+    assert route_rows(state) == (
+        (*https, "5", "/v2…", green, "shop.yaml:7"),
+        (*https, "30", "POST /cart", gray, ""),
+        (*https, "default", "-", "fixed response 404", ""),
+    )
