@@ -307,6 +307,8 @@ def _decision(decision: Decision) -> dict[str, Any]:
     return {
         "method": request.method,
         "url": request.url,
+        "http_version": request.http_version,
+        "address": request.source.address,
         "outcome": _kebab(type(outcome).__name__),
         "summary": decision.summary,
         "status": getattr(outcome, "status", getattr(outcome, "status_code", None)),

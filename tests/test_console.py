@@ -124,6 +124,7 @@ def test_explain_for_machines(shop: str, capsys: pytest.CaptureFixture[str]) -> 
     assert (told["service"], told["listener"]) == ("orders", "HTTPS 443")
     assert (told["rule"], told["weights"]) == ("default", {"blue": 9, "green": 1})
     assert told["target_group"] in told["weights"]
+    assert (told["http_version"], told["address"]) == ("HTTP/2", "10.0.0.9")
     assert told["steps"][0] == {
         "name": "VPC",
         "passed": True,
@@ -242,6 +243,38 @@ def test_arguments_of_a_loader_are_set(
     rows = json.loads(capsys.readouterr().out)
     assert {row["service"] for row in rows} == {"orders-shop"}
     assert "vpc-lattice-svcs.eu-central-1" in rows[0]["dns_name"]
+
+
+def test_settings_are_values_and_entries_of_mappings(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dot leads into a mapping, whose keys may have dots; true and false are such."""
+    given: dict[str, object] = {}
+
+    def load(
+        path: str,
+        *,
+        targets: object = (),
+        values: dict[str, str] | None = None,
+        strict: bool = False,
+        stack: str = "",
+    ) -> tuple[object, ...]:
+        given.update(
+            path=path, targets=targets, values=values, strict=strict, stack=stack
+        )
+        return ()
+
+    monkeypatch.setattr("pytest_lattice.loaders.recognize.loader_of", lambda _: load)
+    settings = ["values.a.b=c=d", "values.e=", "strict=false", "stack=x"]
+    assert main(["routes", shop, *(f"--set={each}" for each in settings)]) == 0
+
+    assert given == {
+        "path": shop,
+        "targets": "echo",
+        "values": {"a.b": "c=d", "e": ""},
+        "strict": False,
+        "stack": "x",
+    }
 
 
 def test_warnings_are_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

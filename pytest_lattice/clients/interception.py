@@ -125,7 +125,11 @@ class _Answer(httpx.Response):
     __hash__ = httpx.Response.__hash__
 
     def __await__(self) -> Generator[Any, Any, httpx.Response]:
-        return self._transport.handle_async_request(self.request).__await__()
+        response = yield from self._transport.handle_async_request(
+            self.request
+        ).__await__()
+        response.request = self.request
+        return response
 
 
 class _Router:
@@ -240,11 +244,13 @@ class _Below:
 
 
 _ROUTER = _Router()
+#: respx asks which route lets a request through; it is none.
+_NO_ROUTE = respx.Route()
 
 
 def _let_through(request: httpx.Request) -> PassThrough:
     text = f"{request!r} goes where its client sends it"
-    return PassThrough(text, request=request, origin=respx.Route())
+    return PassThrough(text, request=request, origin=_NO_ROUTE)
 
 
 def _httpx2() -> ModuleType | None:

@@ -108,6 +108,20 @@ class _Hello(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        framing = self.headers.get("transfer-encoding")
+        if framing is None:
+            framing = self.headers["content-length"]
+            body = self.rfile.read(int(framing))
+        else:
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        self.path = f"{framing} {body!r}"
+        self.do_GET()
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
@@ -421,6 +435,29 @@ def test_other_hosts_are_called_as_before(
     assert shop.exchanges == ()
 
 
+def test_bodies_reach_other_hosts_as_they_were(
+    shop: LatticeNetwork, library: Library, elsewhere: str
+) -> None:
+    """A body that streams, and one that is framed by its length, are sent as before."""
+
+    def chunks() -> Iterable[bytes]:
+        yield b"one"
+        yield b"two"
+
+    with library.Client(verify=TLS) as client:
+        before = [
+            client.post(elsewhere, content=chunks()).text,
+            client.post(elsewhere, content=b"whole").text,
+        ]
+        with shop.intercept():
+            inside = [
+                client.post(elsewhere, content=chunks()).text,
+                client.post(elsewhere, content=b"whole").text,
+            ]
+
+    assert inside == before == ["chunked b'onetwo'", "5 b'whole'"]
+
+
 @pytest.mark.parametrize(
     ("host", "advice"),
     [
@@ -680,6 +717,7 @@ def test_a_route_into_the_network_is_counted(
     call = route.calls.last
     assert (call.request.url.host, call.response.status_code) == (SHOP.dns_name, 200)
     assert call.response.text == "hello"
+    assert call.response.request.url == call.request.url
 
 
 def test_a_route_streams(
