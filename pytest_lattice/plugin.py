@@ -83,7 +83,9 @@ def pytest_collect_file(
         return None
     from pytest_lattice.cases.collect import CaseFile
 
-    return CaseFile.from_parent(parent, path=file_path)
+    file = CaseFile.from_parent(parent, path=file_path)
+    file.settings = _options(parent.config, file.nodeid)
+    return file
 
 
 @pytest.fixture
@@ -115,15 +117,19 @@ def lattice_intercept(
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Collect the settings; a marker near the test wins over options and ini."""
-    config, node = request.config, request.node
+    node = request.node
+    return _options(request.config, node.nodeid) | _marked(node, "lattice", _SETTINGS)
+
+
+def _options(config: pytest.Config, nodeid: str) -> dict[str, Any]:
+    """Collect what options and ini say of networks."""
     seed = config.getoption("--lattice-seed") or config.getini("lattice_seed")
     draw = config.getoption("--lattice-draw") or config.getini("lattice_draw")
-    settings = {
-        "seed": seed or node.nodeid,
+    return {
+        "seed": seed or nodeid,
         "draw": draw,
         "update_files": config.getoption("--lattice-update"),
     }
-    return settings | _marked(node, "lattice", _SETTINGS)
 
 
 def _marked(node: pytest.Item, name: str, known: tuple[str, ...]) -> dict[str, Any]:

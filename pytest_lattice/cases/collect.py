@@ -11,7 +11,7 @@ from pytest_lattice.cases.document import read_cases
 from pytest_lattice.errors import LatticeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pytest_lattice.cases.case import Case
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class CaseFile(pytest.File):
     """A file whose name ends in ``.lattice.yaml``."""
 
+    #: What options and ini say of networks.
+    settings: Mapping[str, Any]
     network: LatticeNetwork
     _resources: tuple[Resource, ...]
 
@@ -42,8 +44,7 @@ class CaseFile(pytest.File):
         """Put the network in place, once for all cases that run."""
         from pytest_lattice.network import LatticeNetwork
 
-        seed = self.config.getoption("--lattice-seed")
-        self.network = LatticeNetwork(seed=seed or self.nodeid, hook=self.ihook)
+        self.network = LatticeNetwork(**self.settings, hook=self.ihook)
         self.addfinalizer(self.network.close)
         self.network.add(*self._resources)
 

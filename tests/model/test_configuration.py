@@ -131,10 +131,10 @@ def test_what_is_no_resource_is_refused(thing: object, shown: str) -> None:
 
 Find = Callable[[Configuration, str], Resource]
 SHOP = Service("shop", custom_domain_name="shop.example.com")
-MESH = ServiceNetwork("corp", services=["shop"])
+CORP = ServiceNetwork("corp", services=["shop"])
 GROUP = TargetGroup("instances")
 APP = Vpc("app")
-NAMED = configured(SHOP, MESH, GROUP, APP)
+NAMED = configured(SHOP, CORP, GROUP, APP)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ NAMED = configured(SHOP, MESH, GROUP, APP)
         ),
         pytest.param(
             Configuration.service_network,
-            MESH,
-            [MESH.name, MESH.id, MESH.arn],
+            CORP,
+            [CORP.name, CORP.id, CORP.arn],
             id="service-network",
         ),
         pytest.param(
@@ -161,8 +161,8 @@ NAMED = configured(SHOP, MESH, GROUP, APP)
         pytest.param(Configuration.vpc, APP, [APP.name, APP.id, APP.arn], id="vpc"),
         pytest.param(
             Configuration.logged_resource,
-            MESH,
-            [MESH.name, MESH.id, MESH.arn],
+            CORP,
+            [CORP.name, CORP.id, CORP.arn],
             id="logged",
         ),
     ],
@@ -378,9 +378,9 @@ def test_without_a_network_one_stands_in() -> None:
 
 def test_declared_network_reaches_what_it_names() -> None:
     """A declared network has its own services and no others."""
-    made = configured(Service("shop"), Service("cart"), MESH)
+    made = configured(Service("shop"), Service("cart"), CORP)
 
-    assert made.effective_service_networks == (MESH,)
+    assert made.effective_service_networks == (CORP,)
     assert pairs(made) == [("corp", "shop", "123456789012")]
 
 
@@ -490,7 +490,7 @@ def test_what_was_looked_up_does_not_outlive_a_change() -> None:
     assert before.vpc("default") == Vpc("default")
     assert before.effective_service_networks == (ServiceNetwork("default"),)
 
-    network = ServiceNetwork("mesh", region="eu-west-1")
+    network = ServiceNetwork("corp", region="eu-west-1")
     after = before.with_resources([network, Vpc("default", region="eu-west-1")])
 
     assert after.vpc("default") == Vpc("default", region="eu-west-1")

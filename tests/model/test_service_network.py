@@ -153,10 +153,10 @@ def test_service_network_has_awss_ids() -> None:
     ("fields", "expected"),
     [
         pytest.param(
-            {"name": "Mesh"},
+            {"name": "Corp"},
             [
                 (
-                    "service network name `Mesh` may hold only a-z, 0-9 "
+                    "service network name `Corp` may hold only a-z, 0-9 "
                     "and single hyphens inside"
                 )
             ],

@@ -12,7 +12,7 @@ from pytest_lattice.model.sharing import refusal, shared_with
 
 OWNER, ONE, OTHER = "111111111111", "222222222222", "333333333333"
 SHOP = Service("shop", account=OWNER)
-MESH = ServiceNetwork("corp", account=OWNER)
+CORP = ServiceNetwork("corp", account=OWNER)
 UNIT, OTHER_UNIT = "ou-ab12-exampleou1", "ou-ab12-exampleou2"
 ORGANIZATIONS = [
     Organization("o-exampleorgid", accounts=[OWNER], units={UNIT: [ONE]}),
@@ -89,7 +89,7 @@ def test_first_share_that_reaches_is_found() -> None:
     [
         (SHOP, f"service `shop` of account {OWNER} is not shared with account {ONE}"),
         (
-            MESH,
+            CORP,
             (
                 f"service network `corp` of account {OWNER} "
                 f"is not shared with account {ONE}"
