@@ -7,14 +7,11 @@ import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_lattice.console import main
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CHECKOUT = "arn:aws:iam::123456789012:role/checkout"
 SHOP = f"""\
@@ -209,6 +206,19 @@ def test_a_case_file_stands_for_its_network(
     assert "fixed response 404" in capsys.readouterr().out
 
 
+TEMPLATE = """\
+Parameters: {Name: {Type: String}}
+Resources:
+  Orders:
+    Type: AWS::VpcLattice::Service
+    Properties: {Name: !Ref Name}
+  Listener:
+    Type: AWS::VpcLattice::Listener
+    Properties:
+      ServiceIdentifier: !Ref Orders
+      Protocol: HTTPS
+      DefaultAction: {FixedResponse: {StatusCode: 404}}
+"""
 GATEWAY = """\
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -243,6 +253,45 @@ def test_arguments_of_a_loader_are_set(
     rows = json.loads(capsys.readouterr().out)
     assert {row["service"] for row in rows} == {"orders-shop"}
     assert "vpc-lattice-svcs.eu-central-1" in rows[0]["dns_name"]
+
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [
+        ("documents/shop.yaml", "orders"),
+        ("cloudformation/orders.yaml", "orders"),
+        ("cloudformation/cdk.out", "shop-live"),
+        ("terraform/orders-plan.json", "orders"),
+        ("terraform/orders-state.json", "orders"),
+        ("gateway_api/orders", "orders-shop"),
+        ("account/shop.json", "orders"),
+    ],
+)
+def test_any_document_that_can_be_loaded(
+    capsys: pytest.CaptureFixture[str], name: str, service: str
+) -> None:
+    """The kind is told by the content, and the rules are those of the document."""
+    assert main(["routes", str(FIXTURES / name), "--json"]) == 0
+
+    rows = json.loads(capsys.readouterr().out)
+    assert service in {row["service"] for row in rows}
+    assert all(row["rule"] == "default" or row["source"] for row in rows)
+
+
+def test_parameters_of_a_template_are_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A parameter without a default is missed until it is set, by its name."""
+    path = tmp_path / "a.yaml"
+    path.write_text(TEMPLATE)
+
+    assert main(["routes", str(path)]) == 2
+    assert "parameter `Name` has no value" in capsys.readouterr().err
+    assert main(["routes", str(path), "--set", "parameters.Name=orders"]) == 0
+    assert "orders   HTTPS 443  default" in capsys.readouterr().out
 
 
 def test_settings_are_values_and_entries_of_mappings(

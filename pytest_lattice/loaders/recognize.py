@@ -33,9 +33,18 @@ class _Kind(NamedTuple):
 #: The kinds that loaders read.
 KINDS: Mapping[str, _Kind] = {
     "document": _Kind("document of this project's own", "document", "load"),
+    "cloudformation": _Kind(
+        "CloudFormation or SAM template, or cloud assembly of the CDK",
+        "cloudformation",
+        "load_cloudformation",
+    ),
+    "terraform": _Kind(
+        "what `terraform show -json` wrote", "terraform.load", "load_terraform"
+    ),
     "gateway-api": _Kind(
         "manifests of the Gateway API", "gateway_api", "load_gateway_api"
     ),
+    "account": _Kind("snapshot of an account", "account", "load_account"),
 }
 
 

@@ -120,7 +120,7 @@ def test_a_large_plan_is_read_as_json(tmp_path: Path) -> None:
 def test_an_unknown_kind_names_the_nearest() -> None:
     """A kind that is misspelled is refused with the right one."""
     with pytest.raises(ConfigurationError) as refused:
-        loader_of("gateway-ap")
+        loader_of("cloudformatoin")
 
-    assert str(refused.value) == "unknown kind of document `gateway-ap`"
-    assert refused.value.__notes__ == ["did you mean `gateway-api`?"]
+    assert str(refused.value) == "unknown kind of document `cloudformatoin`"
+    assert refused.value.__notes__ == ["did you mean `cloudformation`?"]
