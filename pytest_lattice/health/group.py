@@ -9,7 +9,7 @@ from pytest_lattice.errors import HIDE, BlockingCallError
 from pytest_lattice.health.registered import Registered
 from pytest_lattice.model.target_group import HealthCheck
 from pytest_lattice.routing.health import PROBED, Health, begun, deregistered, probed
-from pytest_lattice.targets.base import TargetRequest
+from pytest_lattice.targets.base import TargetRequest, aclose_body, close_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,7 +239,7 @@ class GroupHealth:
         try:
             reply = app.call(TargetRequest(*each.question, began), b"")
             if not isinstance(reply.body, bytes):
-                getattr(reply.body, "close", _nothing)()
+                close_body(reply.body)
         except BlockingCallError as error:
             raise self._refused() from error
         except Exception as error:  # noqa: BLE001  # whatever an app raises
@@ -260,7 +260,7 @@ class GroupHealth:
         try:
             reply = await app.acall(TargetRequest(*each.question, began), b"")
             if not isinstance(reply.body, bytes):
-                await getattr(reply.body, "aclose", _anothing)()
+                await aclose_body(reply.body)
         except BlockingCallError:
             raise
         except Exception as error:  # noqa: BLE001  # whatever an app raises
@@ -314,11 +314,3 @@ class GroupHealth:
             "0 seconds make the first health checks"
         )
         return error
-
-
-def _nothing() -> None:
-    """Close what needs no closing."""
-
-
-async def _anothing() -> None:
-    """Close what needs no closing."""

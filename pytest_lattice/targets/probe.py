@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from pytest_lattice.model.message import LatticeRequest, Source
 from pytest_lattice.model.target_group import HealthCheck
 from pytest_lattice.routing.health import matched_statuses
-from pytest_lattice.targets.base import Route
+from pytest_lattice.targets.base import CutError, Route
 from pytest_lattice.targets.server import client_address
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # AWS is silent on the headers of its probes: none that could be mistaken for AWS's
 _USER_AGENT = "pytest-lattice-health-check"
 _PORT = 49152
+# Seconds after which no answer is waited for: above the longest timeout of a check.
+_PATIENCE = 121
 
 
 class Verdict(NamedTuple):
@@ -79,7 +81,7 @@ class Prober:
         group = self._group
         if self.check.port is not None:
             target = replace(target, port=self.check.port)
-        route = Route("", "", group.region, group, target, address, "")
+        route = Route("", "", group.region, group, target, address, "", _PATIENCE)
         host = f"{address}:{target.port}"
         headers = (("host", host), ("user-agent", _USER_AGENT))
         path, mark, query = self.check.path.partition("?")
@@ -130,8 +132,11 @@ class Prober:
         return self._known[status]
 
     def raised(self, error: Exception) -> Verdict:
-        """Say what it means that an app raised."""
-        said = f"{self.line} raised {type(error).__name__}: {error}".rstrip(": ")
+        """Say what it means that no answer came."""
+        if isinstance(error, CutError):
+            said = f"{self.line} took more than {self.check.timeout_seconds} seconds"
+        else:
+            said = f"{self.line} raised {type(error).__name__}: {error}".rstrip(": ")
         return Verdict(passed=False, said=said.partition("\n")[0])
 
 

@@ -369,3 +369,39 @@ def test_late_probes_hold_nobody_up(network: LatticeNetwork) -> None:
     (row,) = network.target_health("web")
     assert row.status == "UNHEALTHY"
     assert row.last_check == "GET / took 10 seconds, more than 5"
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "async"])
+def test_faults_meet_probes(network: LatticeNetwork, *, blocking: bool) -> None:
+    """A target that is late on purpose fails its checks until the fault is gone."""
+    late = Fault("web", target="i-1", latency=200)
+    serve(network, Target("i-1", app="echo"), Target("i-2", app="echo"))
+    network.add(late)
+
+    def advance(seconds: float) -> None:
+        if blocking:
+            network.clock.advance(seconds)
+        else:
+            asyncio.run(network.clock.aadvance(seconds))
+
+    advance(60)
+    row = network.target_health("web")[0]
+    assert row.status == "UNHEALTHY"
+    assert row.last_check == ("GET / took more than 5 seconds")
+    network.remove(late)
+    advance(150)
+
+    assert statuses(network) == ["HEALTHY", "HEALTHY"]
+    assert network.clock.now.isoformat() == "2026-01-01T00:03:30+00:00"
+
+
+def test_refused_connections_fail_probes(network: LatticeNetwork) -> None:
+    """A target that refuses connections fails its first probe."""
+    serve(network, "echo", health_check=CHECK)
+    network.add(Fault("web", "refused"))
+    (row,) = network.target_health("web")
+
+    assert row.status == "INITIAL"
+    assert row.last_check == (
+        "GET /health failed: connection refused, as Fault('web', 'refused') says"
+    )
