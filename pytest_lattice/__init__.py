@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pytest_lattice.assertions.matrix import AccessMatrix, access_matrix
     from pytest_lattice.assertions.routes import assert_routed
     from pytest_lattice.assertions.weights import assert_weights
+    from pytest_lattice.clients.listener import LiveServer
     from pytest_lattice.clients.signing import SigV4Auth
     from pytest_lattice.clock import Clock
     from pytest_lattice.decision.decide import Decision
@@ -109,6 +110,7 @@ __all__ = [
     "LatticeResponse",
     "LatticeWarning",
     "Listener",
+    "LiveServer",
     "LogDestination",
     "Metrics",
     "Organization",
@@ -161,6 +163,7 @@ _MODULES = {
     "assertions.matrix": ("AccessMatrix", "access_matrix"),
     "assertions.routes": ("assert_routed",),
     "assertions.weights": ("assert_weights",),
+    "clients.listener": ("LiveServer",),
     "clients.signing": ("SigV4Auth",),
     "clock": ("Clock",),
     "decision.decide": ("Decision",),

@@ -29,6 +29,7 @@ from pytest_lattice.faults import Faults
 from pytest_lattice.health.checks import HealthChecks
 from pytest_lattice.health.operations import TargetOperations
 from pytest_lattice.history import History
+from pytest_lattice.live import Live, LiveDoors
 from pytest_lattice.logs.deliveries import Deliverer, Deliveries, delivered
 from pytest_lattice.logs.query import AccessLog
 from pytest_lattice.logs.tally import Tally
@@ -60,7 +61,7 @@ __tracebackhide__ = HIDE
 HISTORY = 50_000
 
 
-class LatticeNetwork(Doors, Deliverer, Rollouts, TargetOperations):
+class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
     """A service network that lives in the test process.
 
     Under pytest it comes from the fixture `lattice_network`; elsewhere construct it
@@ -124,6 +125,12 @@ class LatticeNetwork(Doors, Deliverer, Rollouts, TargetOperations):
         )
         self._plane = self._data_plane()
         self._entrances = Entrances(self._plane, self._questions, self.clock)
+        self._live = Live(
+            self._plane,
+            state=self._state_or_raise,
+            questions=self._questions,
+            clock=self.clock,
+        )
         self._replace(self._configuration)
         if self._hook is not None:
             self._hook.pytest_lattice_configure(network=self)
@@ -431,6 +438,8 @@ class LatticeNetwork(Doors, Deliverer, Rollouts, TargetOperations):
         # Each is closed even if one before raises; the logs, which go last, have all.
         with ExitStack() as stack:
             stack.callback(self._deliveries.close)
+            stack.callback(self._live.close)
+            self._live.close_sockets()
             self._apps.close(stack)
             self._questions.close()
             self._plane.close()

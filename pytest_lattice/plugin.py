@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from pytest_lattice.clients.listener import LiveServer
     from pytest_lattice.network import LatticeNetwork
 
 _NETWORK = pytest.StashKey["LatticeNetwork"]()
@@ -113,6 +114,16 @@ def lattice_intercept(
     marked = _marked(request.node, "lattice_intercept", ("strict", "vpc"))
     with lattice_network.intercept(**marked):
         yield lattice_network
+
+
+@pytest.fixture
+def lattice_server(lattice_network: LatticeNetwork) -> Generator[LiveServer]:
+    """The services of `lattice_network` behind real sockets on loopback.
+
+    Services that are added later are served as well.
+    """
+    with lattice_network.server() as server:
+        yield server
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:

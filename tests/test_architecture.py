@@ -26,7 +26,7 @@ BELOW_PLUGIN = (
     WINGS
     | CORE
     | {"network", "dataplane", "streams", "entrances", "questions", "apps", "health"}
-    | {"clock", "draws", "faults", "history", "rollout"}
+    | {"clock", "draws", "faults", "history", "live", "rollout"}
 )
 
 # Which layers a layer may import beside itself. An arrow that is not here is forbidden,
@@ -48,11 +48,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "faults": CORE | {"targets", "clock"},
     "health": CORE | {"targets", "clock"},
     "history": CORE,
+    "live": CORE | {"clients", "questions", "clock"},
     "rollout": CORE | {"clock", "history", "logs"},
     "network": WINGS
     | CORE
     | {"apps", "dataplane", "entrances", "faults", "health", "history", "questions"}
-    | {"rollout"}
+    | {"live", "rollout"}
     | {"clock", "draws", "hookspecs"},
     # For typing only: what the hooks are given.
     "hookspecs": BELOW_PLUGIN,
@@ -88,14 +89,14 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "google": ("targets/grpc_testing.py",),
     "grpc": ("clients/grpc", "targets/grpc"),
     "grpc_testing": ("targets/grpc_testing.py",),
-    "h11": ("clients/listener.py",),
-    "h2": ("clients/listener.py",),
+    "h11": ("clients/http1.py",),
+    "h2": ("clients/http2.py",),
     "httpx": ("clients/httpx.py", "clients/interception.py", "targets/url.py"),
     "httpx2": ("clients/httpx.py", "clients/interception.py", "targets/url.py"),
     "pluggy": ("hookspecs.py", "plugin.py"),
     "pytest": ("hookspecs.py", "plugin.py", "cases/collect.py"),
     "respx": ("clients/interception.py",),
-    "trustme": ("clients/listener.py",),
+    "trustme": ("clients/certificates.py",),
     "yaml": ("loaders/",),
 }
 # Signatures may name the real client types anywhere that hands such a client out.
@@ -114,9 +115,14 @@ LAZY_EDGES = frozenset(
         "clients/grpc_aio.py",
         "clients/grpc_aio_call.py",
         "clients/grpc_call.py",
+        "clients/certificates.py",
+        "clients/connection.py",
+        "clients/http1.py",
+        "clients/http2.py",
         "clients/httpx.py",
         "clients/interception.py",
         "clients/listener.py",
+        "clients/sockets.py",
         "targets/grpc.py",
         "targets/grpc_aio.py",
         "targets/grpc_aio_channel.py",

@@ -14,6 +14,7 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PAGES = (
     "README.md",
     "docs/guide.md",
+    "docs/live.md",
     "docs/loading.md",
     "docs/loading-account.md",
     "docs/loading-gateway-api.md",

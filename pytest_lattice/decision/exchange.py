@@ -137,9 +137,8 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
         server_name_indication=host_name(request.server_name) if https else "-",
         request_to_target_duration=exchange.to_target,
         response_from_target_duration=exchange.from_target,
-        # Our choice: in-process requests report the first cipher of TLS 1.3
-        ssl_cipher="TLS_AES_128_GCM_SHA256" if https else "-",
-        tls_version="TLSv1.3" if https else "-",
+        ssl_cipher=request.tls.cipher if https else "-",
+        tls_version=request.tls.version if https else "-",
         grpc_response_code=exchange.grpc_status,
         request_id=exchange.request_id,
         **_caller_fields(decision),

@@ -32,6 +32,22 @@ class Source(NamedTuple):
     port: int
 
 
+class TlsSession(NamedTuple):
+    """What client and network agreed on in a TLS handshake.
+
+    Args:
+        version: such as ``TLSv1.3``.
+        cipher: the name that OpenSSL has for it.
+    """
+
+    version: str
+    cipher: str
+
+
+# Our choice: in-process requests report the first cipher of TLS 1.3
+IN_PROCESS = TlsSession("TLSv1.3", "TLS_AES_128_GCM_SHA256")
+
+
 class LatticeRequest(NamedTuple):
     """A request as it enters the service network.
 
@@ -49,6 +65,7 @@ class LatticeRequest(NamedTuple):
         source: the client's VPC and address.
         patience: how many seconds the client waits for more of the answer; None for
             as long as it takes.
+        tls: the TLS session of an HTTPS request.
     """
 
     method: str
@@ -62,6 +79,7 @@ class LatticeRequest(NamedTuple):
     http_version: HttpVersion
     source: Source
     patience: float | None = None
+    tls: TlsSession = IN_PROCESS
 
     @property
     def target(self) -> str:

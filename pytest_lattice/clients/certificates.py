@@ -1,0 +1,84 @@
+"""Certificates of the listeners, by an authority that lives as long as the process.
+
+Each server name gets a certificate of its own when it is first asked for; a wildcard
+would not cover the two labels of Lattice's names.  Nothing here opens a socket.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import ssl
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import trustme
+
+# AWS: vpc-lattice/latest/ug/https-listeners: TLS 1.2's ciphers, in this order; those of
+# TLS 1.3 are OpenSSL's own three, which are the same.
+_CIPHERS = (
+    "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-SHA:"
+    "AES128-GCM-SHA256:AES128-SHA:AES256-GCM-SHA384:AES256-SHA"
+)
+
+
+class Authority:
+    """A certificate authority with the contexts of the names that it certified."""
+
+    def __init__(self) -> None:
+        self._ca = trustme.CA(organization_name="pytest-lattice")
+        #: The authority's own certificate, as PEM text.
+        self.pem = self._ca.cert_pem.bytes().decode()
+        self._contexts: dict[tuple[str, bool], ssl.SSLContext] = {}
+
+    def context(self, name: str, *, http2: bool) -> ssl.SSLContext:
+        """Give the TLS context of a server name.
+
+        Args:
+            name: in lower case.
+            http2: whether HTTP/2 is offered before HTTP/1.1.
+
+        AWS: vpc-lattice/latest/ug/https-listeners
+        """
+        context = self._contexts.get((name, http2))
+        if context is None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(_CIPHERS)
+            context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+            # AWS: the policy is HTTP2Preferred; without ALPN it is HTTP/1.1
+            offered = ["h2", "http/1.1"] if http2 else ["http/1.1"]
+            context.set_alpn_protocols(offered)
+            # AWS: RSA, which its ciphers of TLS 1.2 need
+            leaf = self._ca.issue_cert(name, key_type=trustme.KeyType.RSA)
+            leaf.configure_cert(context)
+            self._contexts[name, http2] = context
+        return context
+
+    @property
+    def folder(self) -> Path:
+        """A folder for files of certificates, which goes when the process ends."""
+        return _folder()
+
+    @property
+    def file(self) -> Path:
+        """The file with `pem`."""
+        file = self.folder / "lattice-ca.pem"
+        if not file.exists():
+            file.write_text(self.pem)
+        return file
+
+
+@cache
+def authority() -> Authority:
+    """Give the authority of this process."""
+    return Authority()
+
+
+@cache
+def _folder() -> Path:
+    folder = mkdtemp(prefix="pytest-lattice-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

@@ -1,0 +1,231 @@
+"""Live listeners and the proxy of a network: their thread, and what they stand on.
+
+One daemon thread serves all of them.  It starts when the first one is asked for and
+ends with the network, after the apps that may run on its loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from pytest_lattice.errors import HIDE, LatticeError, advised
+from pytest_lattice.questions import FIRST_PORT
+from pytest_lattice.routing.resolve import Way, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from pytest_lattice.clients.base import Entrance
+    from pytest_lattice.clients.listener import LiveServer
+    from pytest_lattice.clients.sockets import Sockets
+    from pytest_lattice.clients.wire import Site
+    from pytest_lattice.clock import Clock
+    from pytest_lattice.model.configuration import Configuration
+    from pytest_lattice.model.message import LatticeRequest
+    from pytest_lattice.questions import Questions
+    from pytest_lattice.routing.state import State
+
+__tracebackhide__ = HIDE
+
+
+class Live:
+    """What listens for a network, and the thread that it listens in.
+
+    Args:
+        plane: where requests go.
+        state: gives what they are decided on.
+        questions: knows where a client may live.
+        clock: the network's clock.
+    """
+
+    def __init__(
+        self,
+        plane: Entrance,
+        *,
+        state: Callable[[], State],
+        questions: Questions,
+        clock: Clock,
+    ) -> None:
+        """Listen to nothing."""
+        self._plane = plane
+        self._state = state
+        self._questions = questions
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
+        self._open: list[Sockets] = []
+        self._followed = False
+
+    @contextmanager
+    def server(self, vpc: str | None) -> Iterator[LiveServer]:
+        """Serve for as long as the context lasts; see `LiveDoors.server`."""
+        from pytest_lattice.clients.listener import LiveServer
+
+        with self._sockets(vpc) as (sockets, run):
+            yield LiveServer(
+                sockets, run=run, configuration=lambda: self._questions.configuration
+            )
+
+    @contextmanager
+    def _sockets(self, vpc: str | None) -> Iterator[tuple[Sockets, Callable[..., Any]]]:
+        """Give sockets, and what runs on their loop; close them in the end."""
+        from pytest_lattice.clients.sockets import Sockets
+
+        configuration = self._questions.configuration
+        _check_http2(configuration)
+        site = self._site(vpc)
+        thread = self._started()
+        sockets = Sockets(site)
+        self._open.append(sockets)
+        try:
+            yield sockets, thread.run
+        finally:
+            self._end(sockets)
+
+    def _site(self, vpc: str | None) -> Site:
+        from pytest_lattice.clients.certificates import authority
+        from pytest_lattice.clients.wire import Site
+
+        return Site(
+            entrance=self._plane,
+            source=self._questions.source(vpc, None, FIRST_PORT),
+            way=self._way,
+            now=lambda: self._clock.microseconds,
+            authority=authority(),
+            http2=find_spec("h2") is not None,
+            loop=self._started().loop,
+            tasks=set(),
+        )
+
+    def _way(self, request: LatticeRequest) -> Way:
+        return resolve(self._state(), request)
+
+    def _started(self) -> LoopThread:
+        with self._lock:
+            if self._thread is None:
+                self._thread = LoopThread()
+            if not self._followed:
+                self._followed = True
+                self._clock.follow(self._advanced)
+            return self._thread
+
+    def _advanced(self, _: float) -> None:
+        """Let connections notice that time has passed."""
+        thread = self._thread
+        if thread is not None and self._open:
+            thread.call(self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        for each in list(self._open):
+            each.look_at_clock()
+
+    def _end(self, sockets: Sockets) -> None:
+        if sockets in self._open:
+            self._open.remove(sockets)
+            if self._thread is not None:
+                self._thread.run(sockets.close())
+
+    def close_sockets(self) -> None:
+        """Close all that is still open; nothing listens any more."""
+        for sockets in list(self._open):
+            self._end(sockets)
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.close()
+
+
+class LoopThread:
+    """An event loop in a daemon thread."""
+
+    def __init__(self) -> None:
+        """Start it."""
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._main, name="pytest-lattice listeners", daemon=True
+        )
+        self._thread.start()
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.close()
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  # what it returns
+        """Run a coroutine on the loop, and wait for it.
+
+        Raises:
+            LatticeError: it would wait for itself.
+        """
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise LatticeError(
+                "an app of a live listener can neither open nor close one"
+            )
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call a function on the loop, and wait for it, from any thread."""
+        if threading.current_thread() is self._thread:
+            function()
+            return
+
+        async def called() -> None:
+            function()
+
+        self.run(called())
+
+    def close(self) -> None:
+        """End the thread, and wait for it."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+
+
+class LiveDoors:
+    """How clients come in that are not ours; the network is one of these."""
+
+    _live: Live
+
+    @contextmanager
+    def server(self, *, vpc: str | None = None) -> Iterator[LiveServer]:
+        """Let the services really listen, on ports of loopback.
+
+        HTTPS listeners speak TLS 1.2 and 1.3 with a certificate for each name, HTTP/2
+        (with gRPC) and HTTP/1.1; HTTP listeners speak HTTP/1.1 in clear text.
+
+        Args:
+            vpc: name or id of the VPC that clients are taken to live in; may be left
+                out where only one is associated.
+
+        Yields:
+            The server, which tells addresses and the certificate to trust.
+
+        Raises:
+            ConfigurationError: an unknown VPC, or HTTP/2 is needed and not installed.
+
+        AWS: vpc-lattice/latest/ug/listeners
+        """
+        with self._live.server(vpc) as server:
+            yield server
+
+
+def _check_http2(configuration: Configuration) -> None:
+    if find_spec("h2") is not None:
+        return
+    for group in configuration.target_groups:
+        if group.protocol_version in {"HTTP2", "GRPC"}:
+            raise advised(
+                f"target group `{group.name}` is {group.protocol_version}, "
+                "and live listeners speak no HTTP/2 without h2",
+                "pip install pytest-lattice[live]",
+            )
