@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pytest_lattice.assertions.routes import assert_routed
     from pytest_lattice.assertions.weights import assert_weights
     from pytest_lattice.clients.listener import LiveServer
+    from pytest_lattice.clients.proxy import LiveProxy
     from pytest_lattice.clients.signing import SigV4Auth
     from pytest_lattice.clock import Clock
     from pytest_lattice.decision.decide import Decision
@@ -110,6 +111,7 @@ __all__ = [
     "LatticeResponse",
     "LatticeWarning",
     "Listener",
+    "LiveProxy",
     "LiveServer",
     "LogDestination",
     "Metrics",
@@ -164,6 +166,7 @@ _MODULES = {
     "assertions.routes": ("assert_routed",),
     "assertions.weights": ("assert_weights",),
     "clients.listener": ("LiveServer",),
+    "clients.proxy": ("LiveProxy",),
     "clients.signing": ("SigV4Auth",),
     "clock": ("Clock",),
     "decision.decide": ("Decision",),

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import HIDE, LatticeError, advised
-from pytest_lattice.questions import FIRST_PORT
+from pytest_lattice.questions import FIRST_PORT, caller_of
 from pytest_lattice.routing.resolve import Way, resolve
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_lattice.clients.base import Entrance
     from pytest_lattice.clients.listener import LiveServer
+    from pytest_lattice.clients.proxy import LiveProxy
     from pytest_lattice.clients.sockets import Sockets
     from pytest_lattice.clients.wire import Site
     from pytest_lattice.clock import Clock
@@ -68,6 +69,21 @@ class Live:
         with self._sockets(vpc) as (sockets, run):
             yield LiveServer(
                 sockets, run=run, configuration=lambda: self._questions.configuration
+            )
+
+    @contextmanager
+    def proxy(self, vpc: str | None, *, strict: bool) -> Iterator[LiveProxy]:
+        """Lead clients in for as long as the context lasts; see `LiveDoors.proxy`."""
+        from pytest_lattice.clients.proxy import LiveProxy
+
+        questions = self._questions
+        with self._sockets(vpc) as (sockets, run):
+            yield LiveProxy(
+                sockets,
+                run=run,
+                configuration=lambda: questions.configuration,
+                caller=lambda role: caller_of(questions.configuration, role),
+                strict=strict,
             )
 
     @contextmanager
@@ -217,6 +233,29 @@ class LiveDoors:
         """
         with self._live.server(vpc) as server:
             yield server
+
+    @contextmanager
+    def proxy(
+        self, *, strict: bool = False, vpc: str | None = None
+    ) -> Iterator[LiveProxy]:
+        """Let programs in by a proxy on loopback, whatever language they are in.
+
+        Names of the network lead to its services, by CONNECT or a whole URL of http;
+        what a program has to know for it stands in `LiveProxy.environ`.
+
+        Args:
+            strict: whether other hosts are refused with 403.
+            vpc: name or id of the VPC that clients are taken to live in; may be left
+                out where only one is associated.
+
+        Yields:
+            The proxy.
+
+        Raises:
+            ConfigurationError: an unknown VPC, or HTTP/2 is needed and not installed.
+        """
+        with self._live.proxy(vpc, strict=strict) as proxy:
+            yield proxy
 
 
 def _check_http2(configuration: Configuration) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_lattice.clients.listener import LiveServer
+    from pytest_lattice.clients.proxy import LiveProxy
     from pytest_lattice.network import LatticeNetwork
 
 _NETWORK = pytest.StashKey["LatticeNetwork"]()
@@ -124,6 +125,13 @@ def lattice_server(lattice_network: LatticeNetwork) -> Generator[LiveServer]:
     """
     with lattice_network.server() as server:
         yield server
+
+
+@pytest.fixture
+def lattice_proxy(lattice_network: LatticeNetwork) -> Generator[LiveProxy]:
+    """A proxy into `lattice_network`, for subprocesses in any language."""
+    with lattice_network.proxy() as proxy:
+        yield proxy
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:

@@ -76,6 +76,16 @@ def rest_of(sock: socket.socket) -> bytes:
     return got
 
 
+def head_of(sock: socket.socket) -> bytes:
+    """Read the head of an answer, and nothing of what follows."""
+    got = b""
+    while not got.endswith(b"\r\n\r\n"):
+        data = sock.recv(1)
+        assert data, got
+        got += data
+    return got
+
+
 def curl(
     network: LatticeNetwork, server: LiveServer, *arguments: str, url: str
 ) -> subprocess.CompletedProcess[str]:

@@ -85,7 +85,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "anyio": ("clients/httpx.py", "targets/"),
     "boto3": ("logs/aws.py", "loaders/boto.py"),
     "botocore": ("logs/aws.py", "loaders/boto.py"),
-    "cryptography": ("auth/sigv4a.py",),
+    "certifi": ("clients/certificates.py",),
+    "cryptography": ("auth/sigv4a.py", "clients/certificates.py"),
     "google": ("targets/grpc_testing.py",),
     "grpc": ("clients/grpc", "targets/grpc"),
     "grpc_testing": ("targets/grpc_testing.py",),
@@ -122,6 +123,8 @@ LAZY_EDGES = frozenset(
         "clients/httpx.py",
         "clients/interception.py",
         "clients/listener.py",
+        "clients/proxy.py",
+        "clients/relay.py",
         "clients/sockets.py",
         "targets/grpc.py",
         "targets/grpc_aio.py",
@@ -491,7 +494,7 @@ BROKEN: dict[Law, list[tuple[str, str, str]]] = {
     lazy_edges_are_imported_on_use: [
         ("network.py", "from pytest_lattice.clients.httpx import client", "on use"),
         ("clients/__init__.py", "from . import grpc", "use"),
-        ("clients/proxy.py", "from .listener import x", "listener"),
+        ("clients/names.py", "from .listener import x", "listener"),
     ],
     entry_modules_load_nothing: [
         ("plugin.py", "from .network import X", "on use"),

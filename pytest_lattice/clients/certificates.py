@@ -9,12 +9,21 @@ from __future__ import annotations
 import atexit
 import shutil
 import ssl
-from functools import cache
+import warnings
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TYPE_CHECKING
 
 import trustme
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cryptography import x509
+
+#: Java asks for one, and everybody uses this one.
+JAVA_PASSWORD = "changeit"  # noqa: S105  # it protects nothing
 # AWS: vpc-lattice/latest/ug/https-listeners: TLS 1.2's ciphers, in this order; those of
 # TLS 1.3 are OpenSSL's own three, which are the same.
 _CIPHERS = (
@@ -57,17 +66,37 @@ class Authority:
             self._contexts[name, http2] = context
         return context
 
-    @property
-    def folder(self) -> Path:
-        """A folder for files of certificates, which goes when the process ends."""
-        return _folder()
+    @cached_property
+    def bundle(self) -> Path:
+        """A file with `pem` and what is trusted usually, for who takes one file."""
+        import certifi
 
-    @property
+        file = _folder() / "bundle.pem"
+        file.write_text(Path(certifi.where()).read_text("utf-8") + "\n" + self.pem)
+        return file
+
+    @cached_property
+    def java_store(self) -> Path:
+        """The same as `bundle`, as Java reads it, with `JAVA_PASSWORD`."""
+        from cryptography.hazmat.primitives.serialization import (
+            BestAvailableEncryption,
+            pkcs12,
+        )
+
+        file = _folder() / "truststore.p12"
+        entries = [
+            pkcs12.PKCS12Certificate(each, b"%d" % number)
+            for number, each in enumerate(_readable(self.bundle.read_bytes()))
+        ]
+        encryption = BestAvailableEncryption(JAVA_PASSWORD.encode())
+        file.write_bytes(pkcs12.serialize_java_truststore(entries, encryption))
+        return file
+
+    @cached_property
     def file(self) -> Path:
         """The file with `pem`."""
-        file = self.folder / "lattice-ca.pem"
-        if not file.exists():
-            file.write_text(self.pem)
+        file = _folder() / "lattice-ca.pem"
+        file.write_text(self.pem)
         return file
 
 
@@ -75,6 +104,27 @@ class Authority:
 def authority() -> Authority:
     """Give the authority of this process."""
     return Authority()
+
+
+def _readable(bundle: bytes) -> Iterator[x509.Certificate]:
+    """Read the certificates of a bundle, without those that are malformed."""
+    end = b"-----END CERTIFICATE-----"
+    for part in bundle.split(end)[:-1]:
+        certificate = _certificate(part + end)
+        if certificate is not None:
+            yield certificate
+
+
+def _certificate(pem: bytes) -> x509.Certificate | None:
+    from cryptography import x509
+
+    try:
+        # Some that are still trusted are warned of.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return x509.load_pem_x509_certificate(pem)
+    except (ValueError, Warning):
+        return None
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_lattice.clients.connection import Connection
 
@@ -21,6 +21,16 @@ LOOPBACK = "127.0.0.1"
 _BACKLOG = 1024
 
 
+class Open(Protocol):
+    """A connection that is open."""
+
+    def close(self) -> None:
+        """Close at once."""
+
+    def look_at_clock(self, now: int, /) -> None:
+        """Notice that time has passed."""
+
+
 class Sockets:
     """Listens for the clients of a site.
 
@@ -32,7 +42,7 @@ class Sockets:
         """Listen to nothing yet."""
         self.site = site
         #: The connections that are open.
-        self.connections: set[Connection] = set()
+        self.connections: set[Open] = set()
         #: Whether what still connects is too late.
         self.closed = False
         #: Where clients connect.
