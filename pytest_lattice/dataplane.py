@@ -26,6 +26,7 @@ from pytest_lattice.routing.forwarding import (
     to_client,
     to_target,
 )
+from pytest_lattice.routing.limits import TOO_OLD, TOO_OLD_TEXT
 from pytest_lattice.streams import Body, Ending, RequestBody, too_late
 from pytest_lattice.targets.base import (
     CutError,
@@ -333,22 +334,8 @@ class DataPlane:
         """Record that no answer came; the client gets the error itself."""
         if isinstance(error, ConfigurationError | BlockingCallError):
             return  # the target was not asked
-        name, start = type(error).__name__, flight.decision.now
-        if error is received.error and isinstance(error, Exception):
-            # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400, client closed
-            status, reason = 400, "ClientConnectionClosed"
-            detail = f"the body of the request raised {name}: {error}"
-        elif isinstance(error, Exception):
-            # The target's server would have answered so.
-            status, reason = 500, None
-            detail = f"the target raised {name}: {error}"
-        else:
-            # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400, client closed
-            status, reason = 400, "ClientConnectionClosed"
-            # A client that gave up says why.
-            gave_up = isinstance(error, ClientGoneError) and str(error)
-            detail = "the request was broken off"
-            detail += f": {error}" if gave_up else f" by {name}"
+        start = flight.decision.now
+        status, reason, detail = _failure_of(error, received)
         self._record(
             Exchange(
                 flight.decision,
@@ -389,6 +376,29 @@ class DataPlane:
         ending = Ending(end)
         self._open.add(ending)
         return ending
+
+
+def _failure_of(
+    error: BaseException, received: RequestBody
+) -> tuple[int, str | None, str]:
+    """Give status, failure reason and detail of a request that has no answer."""
+    name = type(error).__name__
+    if error is received.error and isinstance(error, Exception):
+        # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400, client closed
+        detail = f"the body of the request raised {name}: {error}"
+        return 400, "ClientConnectionClosed", detail
+    if isinstance(error, Exception):
+        # The target's server would have answered so.
+        return 500, None, f"the target raised {name}: {error}"
+    if error.args == (TOO_OLD,):
+        # AWS is silent on the status: our choice
+        return 504, TOO_OLD, TOO_OLD_TEXT
+    # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400, client closed
+    # A client that gave up says why.
+    gave_up = isinstance(error, ClientGoneError) and str(error)
+    detail = "the request was broken off"
+    detail += f": {error}" if gave_up else f" by {name}"
+    return 400, "ClientConnectionClosed", detail
 
 
 def _own_status(outcome: Outcome) -> int:

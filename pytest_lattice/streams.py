@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.routing.limits import limit_of
+from pytest_lattice.routing.limits import TOO_OLD, limit_of
 from pytest_lattice.targets.base import CutError, aclose_body, close_body
 
 if TYPE_CHECKING:
@@ -154,6 +154,10 @@ class Body:
         self._ending.sent += len(chunk)
         return chunk
 
+    def break_off(self, error: BaseException) -> None:
+        """Say what ends it, where that is not seen while it is read."""
+        self._ending.break_off(error)
+
     def close(self) -> None:
         """Leave before the end, or after it."""
         try:
@@ -193,6 +197,8 @@ def _who_closed(error: BaseException) -> str:
     """Tell a target that raised from a client that was cancelled or interrupted."""
     if isinstance(error, CutError):
         return error.reason
+    if error.args == (TOO_OLD,):
+        return TOO_OLD
     target = isinstance(error, Exception)
     return "TargetConnectionClosed" if target else "ClientConnectionClosed"
 

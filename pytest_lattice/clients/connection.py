@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_lattice.clients.hello import HANDSHAKE, HelloError, server_name
 from pytest_lattice.clients.http1 import Http1
-from pytest_lattice.clients.wire import IDLE_SECONDS, LIFETIME_SECONDS, Origin
+from pytest_lattice.clients.wire import IDLE_SECONDS, Origin
 from pytest_lattice.model.message import LatticeRequest, TlsSession
+from pytest_lattice.routing.limits import LIFETIME_SECONDS
 
 if TYPE_CHECKING:
     from pytest_lattice.clients.sockets import Sockets
@@ -38,7 +39,7 @@ class Layer(Protocol):
         """Know that the client has left."""
 
     def retire(self) -> None:
-        """Take no request after the current ones."""
+        """Let go of the connection, and of what is under way on it."""
 
 
 class Connection(asyncio.Protocol):

@@ -6,6 +6,7 @@ ways, and a client that leaves is told to the target.
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from http.client import responses
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,7 +22,8 @@ from pytest_lattice.clients.wire import (
     broke_off,
     close_body,
 )
-from pytest_lattice.model.grpc_wire import ClientGoneError
+from pytest_lattice.model.message import ClientGoneError
+from pytest_lattice.routing.limits import TOO_OLD
 
 if TYPE_CHECKING:
     import asyncio
@@ -75,10 +77,10 @@ class Http1:
             self._task.cancel()
 
     def retire(self) -> None:
-        """Take no request after the current one."""
-        self._keep_alive = False
-        if self._task is None:
-            self._wire.finish()
+        """Let go of the connection, and of the request that is under way on it."""
+        if self._task is not None:
+            self._task.cancel(TOO_OLD)
+        self._wire.finish()
 
     def _wake(self) -> None:
         if self._more is not None and not self._more.done():
@@ -188,7 +190,7 @@ class Http1:
             self._wire.reset()
             return
         finally:
-            await close_body(body)
+            await close_body(body, sys.exception())
         await self._wire.drained()
         self._go_on()
 

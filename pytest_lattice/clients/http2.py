@@ -7,6 +7,7 @@ more than streams both ways and trailers, which reset streams end on either side
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,9 @@ from pytest_lattice.clients.wire import (
     broke_off,
     close_body,
 )
-from pytest_lattice.model.grpc_wire import LINE, ClientGoneError, Line
+from pytest_lattice.model.grpc_wire import LINE, Line
+from pytest_lattice.model.message import ClientGoneError
+from pytest_lattice.routing.limits import TOO_OLD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -106,13 +109,16 @@ class Http2:
             stream.cancel()
 
     def retire(self) -> None:
-        """Take no new streams; the open ones go on."""
-        if not self._retired:
-            self._retired = True
-            self._h2.close_connection()
-            self._flush()
-        if not self._streams:
-            self._wire.finish()
+        """Let go of the connection, and of the streams that are open on it.
+
+        AWS: vpc-lattice/latest/ug/quotas: existing streams are closed
+        """
+        for stream in list(self._streams.values()):
+            stream.cancel(TOO_OLD)
+            self._reset(stream.id, h2.errors.ErrorCodes.CANCEL)
+        self._h2.close_connection()
+        self._flush()
+        self._wire.finish()
 
     def _flush(self) -> None:
         data = self._h2.data_to_send()
@@ -199,7 +205,7 @@ class Http2:
             broke_off(request, error)
             self._reset(stream.id, h2.errors.ErrorCodes.INTERNAL_ERROR)
         finally:
-            await close_body(answer.body)
+            await close_body(answer.body, sys.exception())
 
     def _request(self, stream: _Stream) -> LatticeRequest | None:
         method, target, headers = _head(stream.headers)
@@ -314,11 +320,11 @@ class _Stream:
         self.ended = True
         self._more.set()
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str | None = None) -> None:
         """Break the request off."""
         self.line.cancel()
         if self.task is not None:
-            self.task.cancel()
+            self.task.cancel(reason)
 
     def drop(self) -> None:
         """Give back what nobody read."""

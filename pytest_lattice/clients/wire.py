@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from pytest_lattice.errors import TargetError
 from pytest_lattice.model.grpc_wire import (
     CONTENT_TYPE,
-    ClientGoneError,
     Status,
     status_of_http,
     trailers_of,
 )
-from pytest_lattice.model.message import IN_PROCESS, LatticeRequest, TlsSession
+from pytest_lattice.model.message import (
+    IN_PROCESS,
+    ClientGoneError,
+    LatticeRequest,
+    TlsSession,
+)
 from pytest_lattice.model.outcome import Forwarded
 from pytest_lattice.routing.forwarding import REQUEST_ID
 from pytest_lattice.routing.resolve import host_name
@@ -38,8 +42,6 @@ LOGGER = logging.getLogger("pytest_lattice")
 
 #: AWS: vpc-lattice/latest/ug/quotas: the idle timeout of a service
 IDLE_SECONDS = 60
-#: AWS: vpc-lattice/latest/ug/quotas: the longest life of a connection
-LIFETIME_SECONDS = 600
 #: What may be unread before the peer has to wait, in bytes.
 HIGH_WATER = 1 << 16
 # Of the connection and not of the message (RFC 9110, section 7.6.1); each version of
@@ -255,8 +257,16 @@ def _as_grpc(exchange: Exchange, reply: AsyncReply) -> Answer:
     return Answer(200, headers, b"")
 
 
-async def close_body(body: object) -> None:
-    """Let go of a body that streams, so that the target learns of it."""
+async def close_body(body: object, error: BaseException | None) -> None:
+    """Let go of a body that streams, so that the target learns of it.
+
+    Args:
+        body: the body.
+        error: what ends it before its time, while nobody reads it.
+    """
+    break_off = getattr(body, "break_off", None)
+    if error is not None and break_off is not None:
+        break_off(error)
     aclose = getattr(body, "aclose", None)
     if aclose is not None:
         await aclose()

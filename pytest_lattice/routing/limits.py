@@ -9,6 +9,11 @@ from typing import NamedTuple
 
 #: AWS: vpc-lattice/latest/ug/quotas: 10 minutes, whatever the idle timeout
 LIFETIME_SECONDS = 600
+#: The failure reason of what ends with its connection; a task whose connection is too
+#: old is cancelled with it.
+TOO_OLD = "ConnectionDurationExceeded"
+#: The same for people.
+TOO_OLD_TEXT = f"the connection was older than {LIFETIME_SECONDS} seconds"
 _SECOND = 1_000_000
 
 
@@ -46,5 +51,4 @@ def limit_of(idle_timeout: float, *, began: int, heard: int) -> Limit:
             f"{idle_timeout:g} seconds"
         )
         return Limit(idle, "TargetDataTimeout", text)
-    text = f"the connection was older than {LIFETIME_SECONDS} seconds"
-    return Limit(end, "ConnectionDurationExceeded", text)
+    return Limit(end, TOO_OLD, TOO_OLD_TEXT)

@@ -233,3 +233,21 @@ def test_body_that_breaks_off_is_told_to_the_target(
         read_until(sock, b"\r\n\r\n0")
 
     assert network.access_log[0].failure_reason == "ClientConnectionClosed"
+
+
+@pytest.mark.parametrize("path", ["/silent", "/endless"])
+def test_request_ends_with_its_old_connection(
+    path: str, app: App, network: LatticeNetwork, sock: socket.socket, host: str
+) -> None:
+    """After ten minutes a connection is closed, and the request that is on it too."""
+    sock.sendall(head(path, host))
+    if path == "/silent":
+        assert app.seen.get(timeout=PATIENCE) == "waiting"
+    else:
+        read_until(sock, b"xxx")
+    network.clock.advance(600)
+
+    assert not rest_of(sock).endswith(b"0\r\n\r\n")
+    assert app.seen.get(timeout=PATIENCE)
+    network.close()
+    assert network.access_log[0].failure_reason == "ConnectionDurationExceeded"

@@ -275,17 +275,29 @@ def test_early_answer_tells_the_client_to_stop(
         assert event.error_code == h2.errors.ErrorCodes.NO_ERROR
 
 
+@pytest.mark.parametrize("path", ["/silent", "/endless"])
 def test_old_connection_says_goaway(
-    app: App, network: LatticeNetwork, server: LiveServer
+    path: str, app: App, network: LatticeNetwork, server: LiveServer
 ) -> None:
-    """After ten minutes no new streams are taken; it ends with the open ones."""
+    """After ten minutes the open streams are closed, and no new ones are taken."""
     with Http2Client(network, server) as client:
-        client.ask("/silent")
-        assert app.seen.get(timeout=PATIENCE) == "waiting"
+        stream = client.ask(path)
+        if path == "/silent":
+            assert app.seen.get(timeout=PATIENCE) == "waiting"
+        else:
+            client.wait(h2.events.DataReceived, stream)
         network.clock.advance(600)
 
+        assert client.wait(h2.events.StreamReset, stream)
         event = client.wait(h2.events.ConnectionTerminated)
         assert event.error_code == h2.errors.ErrorCodes.NO_ERROR
+        assert app.seen.get(timeout=PATIENCE)
+    with Http2Client(network, server) as client:
+        assert client.get("/whole") == 200
+
+    entry = network.access_log[0]
+    assert entry.failure_reason == "ConnectionDurationExceeded"
+    assert entry.response_code == (504 if path == "/silent" else 200)
 
 
 def test_idle_connection_is_closed(network: LatticeNetwork, server: LiveServer) -> None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_lattice.clients.wire import BadRequestError, Origin, answer_of
-from pytest_lattice.model.grpc_wire import ClientGoneError
-from pytest_lattice.model.message import Source, TlsSession
+from pytest_lattice.model.message import ClientGoneError, Source, TlsSession
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

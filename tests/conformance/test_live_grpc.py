@@ -64,7 +64,11 @@ def test_broken_off_call_is_as_from_a_real_server(
     assert BROKEN_OFF[name](live) == BROKEN_OFF[name](real)
 
 
-@pytest.mark.parametrize("name", AIO_CALLS)
+# What the real server does when it answers early is a race of its own.
+REPEATABLE = sorted(set(AIO_CALLS) - {"early answer"})
+
+
+@pytest.mark.parametrize("name", REPEATABLE)
 def test_async_call_is_as_from_a_real_server(name: str) -> None:
     """Calls of `grpc.aio` to an async servicer are those of a real server."""
 
