@@ -25,6 +25,7 @@ TOPICS = (
     "canary",
     "intercept",
     "grpc",
+    "live",
     "growth",
     "health",
     "loading",
@@ -45,6 +46,7 @@ _PEERS = (
     "pytest",
     "botocore",
     "awscrt",
+    "hypercorn",
     "cedarpy",
 )
 

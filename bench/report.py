@@ -87,7 +87,7 @@ class Goal:
         over = self.limit - value if self.at_least else value - self.limit
         if over <= 0:
             return "met"
-        return f"missed by {over / self.limit:.0%}"
+        return f"missed by {over / self.limit:.0%}" if self.limit else "missed"
 
 
 @dataclass(frozen=True, slots=True)
