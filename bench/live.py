@@ -118,7 +118,9 @@ def _hypercorn(name: str) -> Iterator[tuple[int, str]]:
         config.accesslog = None
 
         async def main() -> None:
-            trigger: Any = lambda: asyncio.to_thread(stopping.wait)  # noqa: E731
+            async def trigger() -> None:
+                await asyncio.to_thread(stopping.wait)
+
             app: Any = _app
             await serve(app, config, shutdown_trigger=trigger)
 

@@ -46,7 +46,6 @@ class Live:
     def __init__(
         self,
         plane: Entrance,
-        *,
         state: Callable[[], State],
         questions: Questions,
         clock: Clock,

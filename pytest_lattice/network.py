@@ -126,10 +126,7 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
         self._plane = self._data_plane()
         self._entrances = Entrances(self._plane, self._questions, self.clock)
         self._live = Live(
-            self._plane,
-            state=self._state_or_raise,
-            questions=self._questions,
-            clock=self.clock,
+            self._plane, self._state_or_raise, self._questions, self.clock
         )
         self._replace(self._configuration)
         if self._hook is not None:

@@ -7,7 +7,6 @@ paths are relative to the file.
 from __future__ import annotations
 
 import inspect
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,24 +14,17 @@ from pytest_lattice.cases.case import CASE, DEFINED, Case
 from pytest_lattice.errors import HIDE, ConfigurationError, unknown
 from pytest_lattice.loaders.document import SECTIONS, schema, values_of
 from pytest_lattice.loaders.reading import located, parse_document, read_text
+from pytest_lattice.loaders.recognize import CASES, KINDS, kind_of, loader_of
 from pytest_lattice.loaders.shapes import Place, definition, list_of
 from pytest_lattice.model.configuration import Configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pytest_lattice.model.configuration import Resource
 
 __tracebackhide__ = HIDE
 
-#: By the key that names the path: the loader, as module and function.
-LOADERS = {
-    "account": ("account", "load_account"),
-    "cloudformation": ("cloudformation", "load_cloudformation"),
-    "document": ("document", "load"),
-    "gateway_api": ("gateway_api", "load_gateway_api"),
-    "terraform": ("terraform.load", "load_terraform"),
-}
 _CALLERS = ("roles", "users")
 _KEYS = ("network", *_CALLERS, "cases")
 # Arguments of loaders that are paths, or mappings to paths.
@@ -87,12 +79,12 @@ def read_cases(path: Path) -> CaseDocument:
 
 def _network(network: Any, place: Place, folder: Path) -> tuple[Resource, ...]:  # noqa: ANN401  # a document's
     if isinstance(network, str):
-        network = {"document": network}
+        return _recognized(network, place, folder)
     if not isinstance(network, dict):
         place.refuse(f"`{network!r}` is neither a path nor a network")
-    named = [key for key in network if key in LOADERS]
+    named = [key for key in network if key in KINDS]
     if not named:
-        known = {*LOADERS, *SECTIONS, "targets", "version"}
+        known = {*KINDS, *SECTIONS, "targets", "version"}
         for key in network:
             if key not in known:
                 error = unknown("key of a network", key, known)
@@ -104,10 +96,21 @@ def _network(network: Any, place: Place, folder: Path) -> tuple[Resource, ...]: 
     return _loaded(network, named[0], place, folder)
 
 
+def _recognized(path: str, place: Place, folder: Path) -> tuple[Resource, ...]:
+    """Load a document whose kind its content tells."""
+    try:
+        kind = kind_of(_relative(path, folder))
+    except ConfigurationError as error:
+        raise located(error, place) from None
+    if kind == CASES:
+        place.refuse(f"`{path}` has cases and is no network's document")
+    return _loaded({kind: path}, kind, place, folder)
+
+
 def _loaded(
     network: dict[str, Any], kind: str, place: Place, folder: Path
 ) -> tuple[Resource, ...]:
-    loader = _loader(kind)
+    loader = loader_of(kind)
     options: dict[str, Any] = {"targets": "echo"}
     known = tuple(inspect.signature(loader).parameters)[1:]
     for key, value in network.items():
@@ -122,13 +125,6 @@ def _loaded(
         return loader(path, **options)
     except ConfigurationError as error:
         raise located(error, place.at(network, kind)) from None
-
-
-def _loader(kind: str) -> Callable[..., tuple[Resource, ...]]:
-    module, name = LOADERS[kind]
-    found = getattr(import_module(f"pytest_lattice.loaders.{module}"), name)
-    loader: Callable[..., tuple[Resource, ...]] = found
-    return loader
 
 
 def _relative(path: Any, folder: Path) -> Any:  # noqa: ANN401  # a document's
@@ -149,7 +145,7 @@ def _shown(path: Path) -> str:
 def case_schema() -> Mapping[str, Any]:
     """Write the JSON Schema of case files, from the cases and the model."""
     network = schema()
-    options = {key: {"type": ["string", "array"]} for key in LOADERS}
+    options = {key: {"type": ["string", "array"]} for key in KINDS}
     return {
         "$schema": network["$schema"],
         "title": "Cases for a VPC Lattice network, for pytest-lattice",

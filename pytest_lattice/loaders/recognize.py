@@ -41,7 +41,7 @@ KINDS: Mapping[str, _Kind] = {
     "terraform": _Kind(
         "what `terraform show -json` wrote", "terraform.load", "load_terraform"
     ),
-    "gateway-api": _Kind(
+    "gateway_api": _Kind(
         "manifests of the Gateway API", "gateway_api", "load_gateway_api"
     ),
     "account": _Kind("snapshot of an account", "account", "load_account"),
@@ -63,7 +63,7 @@ def kind_of(path: str) -> str:
     if Path(path).is_dir():
         # https://github.com/aws/aws-cdk: a cloud assembly has its manifest at the top
         assembled = (Path(path) / "manifest.json").is_file()
-        return "cloudformation" if assembled else "gateway-api"
+        return "cloudformation" if assembled else "gateway_api"
     if path.endswith((".tf", ".tofu")):
         raise advised(
             f"`{path}` is not read as it is", "load what `terraform show -json` writes"
@@ -114,7 +114,7 @@ def _is_template(document: dict[str, Any]) -> bool:
 
 # Asked in this order.
 _SIGNS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
-    "gateway-api": lambda document: {"apiVersion", "kind"} <= document.keys(),
+    "gateway_api": lambda document: {"apiVersion", "kind"} <= document.keys(),
     "terraform": lambda document: (
         not document.keys().isdisjoint({"format_version", "terraform_version"})
     ),

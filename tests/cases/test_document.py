@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_lattice import Role, ServiceNetwork, TargetGroup
-from pytest_lattice.cases.document import LOADERS, read_cases
+from pytest_lattice.cases.document import read_cases
+from pytest_lattice.loaders.recognize import KINDS, loader_of
 from tests.model.refusals import refused
 
 if TYPE_CHECKING:
@@ -60,14 +62,26 @@ def test_a_template_is_a_network(tmp_path: Path) -> None:
     )
 
 
-def test_every_loader_is_there() -> None:
-    """Each kind of document names a function that exists and takes targets."""
-    from importlib import import_module
-    from inspect import signature
+def test_every_loader_takes_targets() -> None:
+    """Each kind of document has a loader to which a case file can say what answers."""
+    for kind in KINDS:
+        assert "targets" in signature(loader_of(kind)).parameters
 
-    for module, name in LOADERS.values():
-        loader = getattr(import_module(f"pytest_lattice.loaders.{module}"), name)
-        assert "targets" in signature(loader).parameters
+
+def test_a_path_alone_may_be_of_any_kind(tmp_path: Path) -> None:
+    """What a document holds tells its kind; a case file is none of a network."""
+    (tmp_path / "shop.yaml").write_text(
+        "Resources: {Net: {Type: AWS::VpcLattice::ServiceNetwork, "
+        "Properties: {Name: shops}}}"
+    )
+    file = tmp_path / "shop.lattice.yaml"
+    file.write_text("network: shop.yaml\n" + CASES)
+
+    (network,) = read_cases(file).resources
+    assert network == ServiceNetwork("shops")
+    file.write_text("network: shop.lattice.yaml\n" + CASES)
+    (said,) = refused(read_cases, file)
+    assert said.startswith("`shop.lattice.yaml` has cases and is no network's document")
 
 
 @pytest.mark.parametrize(
@@ -162,5 +176,5 @@ def test_a_document_that_is_not_there(
     (said,) = refused(read_cases, file)
     assert said == (
         "`shop.yaml` cannot be read: No such file or directory "
-        "(x.lattice.yaml:1:1, network.document)"
+        "(x.lattice.yaml:1:1, network)"
     )

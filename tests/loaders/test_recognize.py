@@ -40,8 +40,8 @@ _GATEWAY = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n"
         ),
         ("terraform", "plan.json", '{"format_version": "1.2", "planned_values": {}}'),
         ("terraform", "a.tfstate", '{"version": 4, "terraform_version": "1.9.0"}'),
-        ("gateway-api", "a.yaml", _GATEWAY),
-        ("gateway-api", "a.yaml", f"---\n---\n{_GATEWAY}---\n{_GATEWAY}"),
+        ("gateway_api", "a.yaml", _GATEWAY),
+        ("gateway_api", "a.yaml", f"---\n---\n{_GATEWAY}---\n{_GATEWAY}"),
         (
             "account",
             "a.json",
@@ -62,7 +62,7 @@ def test_content_tells_the_kind(
 
 def test_folders_are_assemblies_or_manifests(tmp_path: Path) -> None:
     """A folder is what `cdk synth` wrote if it has a manifest, else of Kubernetes."""
-    assert kind_of(str(tmp_path)) == "gateway-api"
+    assert kind_of(str(tmp_path)) == "gateway_api"
     (tmp_path / "manifest.json").write_text("{}")
     assert kind_of(str(tmp_path)) == "cloudformation"
 
