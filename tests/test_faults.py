@@ -292,7 +292,7 @@ def test_aio_grpc_deadline() -> None:
 
 def test_real_latency(network: LatticeNetwork) -> None:
     """Real latency moves no clock, and blocks no event loop."""
-    network.add(Fault("orders", latency=0.001, real=True))
+    network.add(Fault("orders", latency=0.05, real=True))
     before = network.clock.microseconds
 
     async def run(turns: list[int]) -> int:
