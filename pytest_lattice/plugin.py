@@ -28,6 +28,12 @@ _SETTINGS = (
     "raise_target_exceptions",
     "seed",
 )
+# The settings that a marker may have for each door.
+_DOORS = {
+    "intercept": ("strict", "vpc"),
+    "proxy": ("strict", "vpc"),
+    "server": ("vpc",),
+}
 #: How many exchanges and log entries a failing test shows.
 _SHOWN = 5
 
@@ -63,11 +69,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "lattice(**settings): settings of this test's lattice_network, as "
         f"LatticeNetwork takes them: {', '.join(_SETTINGS)}",
     )
-    config.addinivalue_line(
-        "markers",
-        "lattice_intercept(strict, vpc): settings of this test's lattice_intercept, as "
-        "LatticeNetwork.intercept takes them",
-    )
+    for door, taken in _DOORS.items():
+        config.addinivalue_line(
+            "markers",
+            f"lattice_{door}({', '.join(taken)}): settings of this test's "
+            f"lattice_{door}, as LatticeNetwork.{door} takes them",
+        )
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -112,26 +119,39 @@ def lattice_intercept(
     For its settings, those of `LatticeNetwork.intercept`, mark the test
     ``lattice_intercept(strict=True)``.
     """
-    marked = _marked(request.node, "lattice_intercept", ("strict", "vpc"))
-    with lattice_network.intercept(**marked):
+    with lattice_network.intercept(**_of_door(request, "intercept")):
         yield lattice_network
 
 
 @pytest.fixture
-def lattice_server(lattice_network: LatticeNetwork) -> Generator[LiveServer]:
+def lattice_server(
+    request: pytest.FixtureRequest, lattice_network: LatticeNetwork
+) -> Generator[LiveServer]:
     """The services of `lattice_network` behind real sockets on loopback.
 
-    Services that are added later are served as well.
+    Services that are added later are served as well.  For its settings, those of
+    `LatticeNetwork.server`, mark the test ``lattice_server(vpc="near")``.
     """
-    with lattice_network.server() as server:
+    with lattice_network.server(**_of_door(request, "server")) as server:
         yield server
 
 
 @pytest.fixture
-def lattice_proxy(lattice_network: LatticeNetwork) -> Generator[LiveProxy]:
-    """A proxy into `lattice_network`, for subprocesses in any language."""
-    with lattice_network.proxy() as proxy:
+def lattice_proxy(
+    request: pytest.FixtureRequest, lattice_network: LatticeNetwork
+) -> Generator[LiveProxy]:
+    """A proxy into `lattice_network`, for subprocesses in any language.
+
+    For its settings, those of `LatticeNetwork.proxy`, mark the test
+    ``lattice_proxy(strict=True)``.
+    """
+    with lattice_network.proxy(**_of_door(request, "proxy")) as proxy:
         yield proxy
+
+
+def _of_door(request: pytest.FixtureRequest, door: str) -> dict[str, Any]:
+    """Collect what markers say of a door."""
+    return _marked(request.node, f"lattice_{door}", _DOORS[door])
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_lattice import Fault
 from tests.live_peers import (
     PATIENCE,
     App,
@@ -251,3 +252,36 @@ def test_request_ends_with_its_old_connection(
     assert app.seen.get(timeout=PATIENCE)
     network.close()
     assert network.access_log[0].failure_reason == "ConnectionDurationExceeded"
+
+
+@pytest.mark.parametrize(
+    ("fault", "ends"),
+    [
+        (Fault("apps", "refused"), b"HTTP/1.1 503 "),
+        (Fault("apps", "closed"), b"HTTP/1.1 502 "),
+        (Fault("apps", status=418), b"HTTP/1.1 418 "),
+        (Fault("apps", latency=61), b"HTTP/1.1 504 "),
+    ],
+    ids=repr,
+)
+def test_fault_before_the_answer_is_a_status(
+    fault: Fault, ends: bytes, network: LatticeNetwork, sock: socket.socket, host: str
+) -> None:
+    """What goes wrong before an answer is the network's answer, and no broken wire."""
+    network.add(fault)
+    sock.sendall(head("/large", host))
+
+    assert sock.recv(65536).startswith(ends)
+
+
+def test_fault_in_the_answer_is_an_aborted_socket(
+    network: LatticeNetwork, sock: socket.socket, host: str
+) -> None:
+    """A connection that a fault resets is reset, and nobody is blamed in the log."""
+    network.add(Fault("apps", reset_after=10))
+    sock.sendall(head("/large", host))
+
+    got = rest_of(sock)
+    assert got.endswith(b"<reset>")
+    assert got.count(b"x" * 10) <= 1
+    assert network.access_log[0].failure_reason == "TargetConnectionClosed"

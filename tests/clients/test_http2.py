@@ -14,7 +14,7 @@ import h2.errors
 import h2.events
 import pytest
 
-from pytest_lattice import FixedResponse, Listener
+from pytest_lattice import Fault, FixedResponse, Listener
 from tests.live_peers import PATIENCE, App, orders, rest_of, tls_socket
 
 if TYPE_CHECKING:
@@ -350,3 +350,18 @@ def test_networks_own_answer_to_grpc_is_a_status(
 
     assert head[":status"] == "200"
     assert (head["grpc-status"], head["grpc-message"]) == ("12", "Not Found")
+
+
+def test_fault_in_the_answer_is_a_reset_stream(
+    network: LatticeNetwork, server: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault resets its stream and leaves the others; it was meant, so nobody logs."""
+    network.add(Fault("apps", reset_after=10, times=1))
+    with Http2Client(network, server) as client:
+        stream = client.ask("/large")
+        event = client.wait(h2.events.StreamReset, stream)
+        assert event.error_code == h2.errors.ErrorCodes.INTERNAL_ERROR
+        assert client.get("/whole") == 200
+
+    assert network.access_log[0].failure_reason == "TargetConnectionClosed"
+    assert not caplog.records
