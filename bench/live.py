@@ -117,12 +117,12 @@ def _hypercorn(name: str) -> Iterator[tuple[int, str]]:
         leaf.cert_chain_pems[0].write_to_path(config.certfile)
         config.accesslog = None
 
-        async def main() -> None:
-            async def trigger() -> None:
-                await asyncio.to_thread(stopping.wait)
+        async def stopped() -> None:
+            await asyncio.to_thread(stopping.wait)
 
+        async def main() -> None:
             app: Any = _app
-            await serve(app, config, shutdown_trigger=trigger)
+            await serve(app, config, shutdown_trigger=stopped)
 
         thread = threading.Thread(target=asyncio.run, args=[main()])
         thread.start()

@@ -26,7 +26,7 @@ from pytest_lattice.routing.forwarding import (
     to_client,
     to_target,
 )
-from pytest_lattice.routing.limits import TOO_OLD, TOO_OLD_TEXT
+from pytest_lattice.routing.limits import TEXTS, ended_by
 from pytest_lattice.streams import Body, Ending, RequestBody, too_late
 from pytest_lattice.targets.base import (
     CutError,
@@ -390,9 +390,9 @@ def _failure_of(
     if isinstance(error, Exception):
         # The target's server would have answered so.
         return 500, None, f"the target raised {name}: {error}"
-    if error.args == (TOO_OLD,):
+    if (limit := ended_by(error)) is not None:
         # AWS is silent on the status: our choice
-        return 504, TOO_OLD, TOO_OLD_TEXT
+        return 504, limit, TEXTS[limit]
     # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 400, client closed
     # A client that gave up says why.
     gave_up = isinstance(error, ClientGoneError) and str(error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.routing.limits import TOO_OLD, limit_of
+from pytest_lattice.routing.limits import ended_by, limit_of
 from pytest_lattice.targets.base import CutError, aclose_body, close_body
 
 if TYPE_CHECKING:
@@ -197,10 +197,9 @@ def _who_closed(error: BaseException) -> str:
     """Tell a target that raised from a client that was cancelled or interrupted."""
     if isinstance(error, CutError):
         return error.reason
-    if error.args == (TOO_OLD,):
-        return TOO_OLD
-    target = isinstance(error, Exception)
-    return "TargetConnectionClosed" if target else "ClientConnectionClosed"
+    if isinstance(error, Exception):
+        return "TargetConnectionClosed"
+    return ended_by(error) or "ClientConnectionClosed"
 
 
 def too_late(call: TargetRequest, heard: int, now: int) -> CutError | None:

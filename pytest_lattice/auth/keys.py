@@ -165,7 +165,7 @@ def _iso(time: datetime) -> str:
 
 
 def _secure(call: Call) -> str:
-    return "true" if call.request.scheme == "https" else "false"
+    return "false" if call.request.scheme == "http" else "true"
 
 
 def _region(call: Call) -> str:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_lattice.clients.hello import HANDSHAKE, HelloError, server_name
 from pytest_lattice.clients.http1 import Http1
+from pytest_lattice.clients.passthrough import Passthrough, request_for
 from pytest_lattice.clients.wire import IDLE_SECONDS, Origin
 from pytest_lattice.model.message import LatticeRequest, TlsSession
-from pytest_lattice.routing.limits import LIFETIME_SECONDS
+from pytest_lattice.routing.limits import IDLE, LIFETIME_SECONDS, TOO_OLD
 
 if TYPE_CHECKING:
     from pytest_lattice.clients.sockets import Sockets
@@ -35,10 +36,13 @@ class Layer(Protocol):
     def received(self, data: bytes) -> None:
         """Take bytes of the client."""
 
+    def ended(self) -> bool:
+        """Know that the client sends no more; tell whether it may still listen."""
+
     def gone(self) -> None:
         """Know that the client has left."""
 
-    def retire(self) -> None:
+    def retire(self, reason: str) -> None:
         """Let go of the connection, and of what is under way on it."""
 
 
@@ -85,11 +89,9 @@ class Connection(asyncio.Protocol):
         else:
             self._tls.received(data)
 
-    def eof_received(self) -> None:
-        """Close: a client that sends no more is taken for one that has left.
-
-        AWS is silent; Envoy and others do so.
-        """
+    def eof_received(self) -> bool:
+        """Close, unless the client may still listen."""
+        return not self._finished and self._layer.ended()
 
     def connection_lost(self, _: Exception | None) -> None:
         """Tell the target that the client has left."""
@@ -186,7 +188,7 @@ class Connection(asyncio.Protocol):
         if self._finished:
             self.close()  # the client was to close it
         elif idle or old:
-            self._layer.retire()
+            self._layer.retire(TOO_OLD if old else IDLE)
 
     # ---- the first bytes ------------------------------------------------------
 
@@ -196,7 +198,17 @@ class Connection(asyncio.Protocol):
 
     def begin_tls(self, name: str, data: bytes) -> None:
         """Speak TLS with the service of a server name, if it has a certificate."""
-        way = self._site.way(_dialed(self._origin(), name))
+        origin = self._origin()
+        sealed = self._site.way(request_for(origin, name))
+        if sealed.service is not None and sealed.listener is not None:
+            if sealed.stop is not None:
+                self.reset()
+                return
+            seconds = sealed.service.service.idle_timeout_seconds
+            passed = Passthrough(self, origin, name, idle_seconds=seconds)
+            self._become(passed, data)
+            return
+        way = self._site.way(_dialed(origin, name))
         if way.stop is not None or not name:
             # AWS is silent on an unknown server name: a reset
             # AWS: vpc-lattice/latest/ug/service-byoc: there is no fallback certificate
@@ -264,10 +276,14 @@ class _First:
         if name is not None:
             self._connection.begin_tls(name, self._data)
 
+    def ended(self) -> bool:
+        """Close; there is nobody to answer."""
+        return False
+
     def gone(self) -> None:
         """Forget it."""
 
-    def retire(self) -> None:
+    def retire(self, _: str) -> None:
         """Close; nothing has been asked yet."""
         self._connection.close()
 

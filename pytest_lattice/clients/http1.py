@@ -23,7 +23,6 @@ from pytest_lattice.clients.wire import (
     close_body,
 )
 from pytest_lattice.model.message import ClientGoneError
-from pytest_lattice.routing.limits import TOO_OLD
 
 if TYPE_CHECKING:
     import asyncio
@@ -71,15 +70,22 @@ class Http1:
         if self._unread > HIGH_WATER:
             self._wire.pause()
 
+    def ended(self) -> bool:
+        """Close: a client that sends no more is taken for one that has left.
+
+        AWS is silent; Envoy and others do so.
+        """
+        return False
+
     def gone(self) -> None:
         """Break the request off, because the client has left."""
         if self._task is not None:
             self._task.cancel()
 
-    def retire(self) -> None:
+    def retire(self, reason: str) -> None:
         """Let go of the connection, and of the request that is under way on it."""
         if self._task is not None:
-            self._task.cancel(TOO_OLD)
+            self._task.cancel(reason)
         self._wire.finish()
 
     def _wake(self) -> None:

@@ -26,7 +26,6 @@ from pytest_lattice.clients.wire import (
 )
 from pytest_lattice.model.grpc_wire import LINE, Line
 from pytest_lattice.model.message import ClientGoneError
-from pytest_lattice.routing.limits import TOO_OLD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -103,18 +102,25 @@ class Http2:
             self._begin(stream)
         self._flush()
 
+    def ended(self) -> bool:
+        """Close: a client that sends no more is taken for one that has left.
+
+        AWS is silent; Envoy and others do so.
+        """
+        return False
+
     def gone(self) -> None:
         """Break all requests off, because the client has left."""
         for stream in list(self._streams.values()):
             stream.cancel()
 
-    def retire(self) -> None:
+    def retire(self, reason: str) -> None:
         """Let go of the connection, and of the streams that are open on it.
 
         AWS: vpc-lattice/latest/ug/quotas: existing streams are closed
         """
         for stream in list(self._streams.values()):
-            stream.cancel(TOO_OLD)
+            stream.cancel(reason)
             self._reset(stream.id, h2.errors.ErrorCodes.CANCEL)
         self._h2.close_connection()
         self._flush()

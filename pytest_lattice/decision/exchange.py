@@ -107,6 +107,8 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
     decision, request = exchange.decision, exchange.request
     way, group, target = decision.way, decision.group_state, decision.target_state
     source, https = request.source, request.scheme == "https"
+    # AWS is silent on what is passed through: what cannot be known is absent
+    sealed = request.scheme == "tls"
     address = f"[{source.address}]" if ":" in source.address else source.address
     agents = request.header_values("user-agent")
     return AccessLogEntry(
@@ -123,18 +125,18 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
         start_time=f"{_time(decision.now):%Y-%m-%dT%H:%M:%SZ}",
         request_method=request.method,
         # AWS is silent on the query string: the raw path only
-        request_path=request.path,
-        protocol=request.http_version,
+        request_path=request.path or "-",
+        protocol="-" if sealed else request.http_version,
         response_code=exchange.response.status,
-        bytes_received=_head_size(request) + exchange.received,
-        bytes_sent=_STATUS_LINE_BYTES
-        + _size(exchange.response.headers)
-        + exchange.sent,
+        bytes_received=exchange.received + (0 if sealed else _head_size(request)),
+        bytes_sent=exchange.sent + (0 if sealed else _answer_head_size(exchange)),
         duration=exchange.duration,
         user_agent=agents[0] if agents else "-",
         host_header=request.host,
         # AWS: only for HTTPS, without a port
-        server_name_indication=host_name(request.server_name) if https else "-",
+        server_name_indication=host_name(request.server_name)
+        if https or sealed
+        else "-",
         request_to_target_duration=exchange.to_target,
         response_from_target_duration=exchange.from_target,
         ssl_cipher=request.tls.cipher if https else "-",
@@ -186,6 +188,10 @@ def _time(microseconds: int) -> datetime:
 def _head_size(request: LatticeRequest) -> int:
     line = f"{request.method} {request.target} HTTP/1.1\r\n\r\n"
     return len(line) + _size(request.headers)
+
+
+def _answer_head_size(exchange: Exchange) -> int:
+    return _STATUS_LINE_BYTES + _size(exchange.response.headers)
 
 
 def _size(headers: Headers) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lattice.auth.authenticate import Known, authenticate
-from pytest_lattice.auth.call import Call, Place
+from pytest_lattice.auth.call import CONNECT, INVOKE, Call, Place
 from pytest_lattice.auth.evaluate import (
     PolicySource,
     compile_layer,
@@ -118,7 +118,7 @@ class Access(NamedTuple):
 class _Gate:
     """The way from one VPC into one service."""
 
-    __slots__ = ("layers", "place", "sources")
+    __slots__ = ("connecting", "layers", "place", "sources")
 
     def __init__(self, place: Place, sources: tuple[PolicySource, ...]) -> None:
         self.place = place
@@ -126,6 +126,8 @@ class _Gate:
         self.sources = sources
         #: The layers of each caller, by principal.
         self.layers: dict[str, tuple[Layer, ...]] = {}
+        #: The same for what is passed through.
+        self.connecting: dict[str, tuple[Layer, ...]] = {}
 
 
 class Guard:
@@ -230,21 +232,26 @@ class Guard:
     def _authorize(
         self, gate: _Gate, request: LatticeRequest, identity: Identity, now: int
     ) -> Access:
-        layers = gate.layers.get(identity.principal)
+        # AWS: vpc-lattice/latest/ug/tls-listeners: method and path are not known
+        sealed = request.scheme == "tls"
+        action = CONNECT if sealed else INVOKE
+        known = gate.connecting if sealed else gate.layers
+        layers = known.get(identity.principal)
         if layers is None:
-            layers = self._layers(gate, identity)
-            gate.layers[identity.principal] = layers
-        call = Call(request, identity, gate.place, now)
+            layers = known[identity.principal] = self._layers(gate, identity, action)
+        call = Call(request, identity, gate.place, now, action)
         denial = evaluate(layers, call)
         denied = None if denial is None else _denied(denial, call)
         return Access(self, request, call, layers, denied)
 
-    def _layers(self, gate: _Gate, identity: Identity) -> tuple[Layer, ...]:
+    def _layers(
+        self, gate: _Gate, identity: Identity, action: str
+    ) -> tuple[Layer, ...]:
         # AWS: no auth type AWS_IAM, no check of the caller's own policies (silent on
         # a signed call there)
         own = self._sources.get(identity.principal, ()) if gate.sources else ()
         return tuple(
-            compile_layer(source, identity, gate.place)
+            compile_layer(source, identity, gate.place, action=action)
             for source in (*gate.sources, *own)
         )
 

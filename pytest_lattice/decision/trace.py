@@ -111,7 +111,7 @@ def _service_text(decision: Decision) -> str:
     service, request = decision.service, decision.request
     if service is None:
         return ""
-    dialed = request.server_name if request.scheme == "https" else request.host
+    dialed = request.host if request.scheme == "http" else request.server_name
     kinds = {
         service.name: "its short name",
         service.dns_name: "its generated DNS name",

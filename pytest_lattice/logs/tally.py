@@ -51,7 +51,7 @@ class Tally:
     def fold(self, exchanges: Iterable[Exchange]) -> None:
         """Count exchanges that were not counted before."""
         # Most are alike, and counting those is fast.
-        found = Counter(map(_counted_as, exchanges))
+        found = Counter(map(_counted_as, filter(_is_request, exchanges)))
         with self._lock:
             for (minute, service, group, kind), number in found.items():
                 for arn in (service, group):
@@ -76,6 +76,11 @@ class Tally:
                 if minutes.start <= minute < minutes.stop:
                     found[(minute - minutes.start) // minutes.step].update(kinds)
         return found
+
+
+def _is_request(exchange: Exchange) -> bool:
+    # AWS: vpc-lattice/latest/ug/monitoring-cloudwatch: TCP groups count connections
+    return exchange.decision.request.scheme != "tls"
 
 
 def _counted_as(

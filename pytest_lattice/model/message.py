@@ -53,7 +53,8 @@ class LatticeRequest(NamedTuple):
 
     Args:
         method: as sent.
-        scheme: ``http`` or ``https``.
+        scheme: ``http`` or ``https``; ``tls`` for a connection that is passed through,
+            of which nothing else is known than name, port and source.
         host: the Host header or ``:authority``, as sent.
         server_name: the name that was dialed: the TLS server name, else the host
             of the URL.
@@ -92,7 +93,7 @@ class LatticeRequest(NamedTuple):
 
         What proves an identity in its query is left out, since URLs are shown.
         """
-        usual = 443 if self.scheme == "https" else 80
+        usual = 80 if self.scheme == "http" else 443
         port = "" if self.port == usual else f":{self.port}"
         target = self.target
         if "X-Amz-" in target:

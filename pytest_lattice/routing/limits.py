@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 #: AWS: vpc-lattice/latest/ug/quotas: 10 minutes, whatever the idle timeout
 LIFETIME_SECONDS = 600
-#: The failure reason of what ends with its connection; a task whose connection is too
-#: old is cancelled with it.
-TOO_OLD = "ConnectionDurationExceeded"
+#: The failure reasons of what ends with its connection; the task of a connection whose
+#: time is over is cancelled with one of them.
+TOO_OLD, IDLE = "ConnectionDurationExceeded", "TargetDataTimeout"
 #: The same for people.
-TOO_OLD_TEXT = f"the connection was older than {LIFETIME_SECONDS} seconds"
+TEXTS = {
+    TOO_OLD: f"the connection was older than {LIFETIME_SECONDS} seconds",
+    IDLE: "nothing came for longer than the idle timeout",
+}
 _SECOND = 1_000_000
 
 
@@ -50,5 +53,10 @@ def limit_of(idle_timeout: float, *, began: int, heard: int) -> Limit:
             "the target was silent for longer than the idle timeout of "
             f"{idle_timeout:g} seconds"
         )
-        return Limit(idle, "TargetDataTimeout", text)
-    return Limit(end, TOO_OLD, TOO_OLD_TEXT)
+        return Limit(idle, IDLE, text)
+    return Limit(end, TOO_OLD, TEXTS[TOO_OLD])
+
+
+def ended_by(error: BaseException) -> str | None:
+    """Tell which limit of its connection ended a task; None for another end."""
+    return next((each for each in TEXTS if error.args == (each,)), None)

@@ -47,7 +47,7 @@ def resolve(state: State, request: LatticeRequest) -> Way:
     """
     # AWS: vpc-lattice/latest/ug/https-listeners: HTTPS is routed by server name;
     # HTTP has only the Host header
-    dialed = request.server_name if request.scheme == "https" else request.host
+    dialed = request.host if request.scheme == "http" else request.server_name
     key = (request.source.vpc, dialed, request.port, request.scheme)
     way = state.ways.get(key)
     if way is None:
@@ -67,11 +67,17 @@ def _resolve(state: State, request: LatticeRequest, dialed: str) -> Way:
     if service is None:
         return Way(vpc, network, stop=_no_such_name(network, request, dialed))
     listener = service.listeners.get(request.port)
-    if listener is None or listener.listener.scheme != request.scheme:
+    if listener is None or not _spoken(listener, request.scheme):
         return Way(vpc, network, service, stop=_no_such_port(service, request))
-    if (stop := _unusable(service, listener, dialed)) is not None:
+    if (stop := _unusable(service, listener, dialed, request.scheme)) is not None:
         return Way(vpc, network, service, listener, stop)
     return Way(vpc, network, service, listener)
+
+
+def _spoken(listener: ListenerState, scheme: str) -> bool:
+    if scheme == "tls":
+        return listener.listener.protocol == "TLS_PASSTHROUGH"
+    return listener.listener.scheme == scheme
 
 
 def host_name(host: str) -> str:
@@ -110,7 +116,7 @@ def _no_such_name(
         shown = ", ".join(f"`{each}`" for each in services[:_NAMES_SHOWN])
         more = ", …" if services[_NAMES_SHOWN:] else ""
         reason += f"; it has {shown or 'none'}{more}"
-    if request.scheme == "https":
+    if request.scheme != "http":
         # AWS is silent on an unknown server name: a reset
         return Unreachable("connection reset", reason)
     # AWS: vpc-lattice/latest/ug/monitoring-access-logs: 404, no such service
@@ -139,7 +145,7 @@ def _no_such_port(service: ServiceState, request: LatticeRequest) -> Unreachable
 
 
 def _unusable(
-    service: ServiceState, listener: ListenerState, dialed: str
+    service: ServiceState, listener: ListenerState, dialed: str, scheme: str
 ) -> Unreachable | None:
     name = service.service.name
     custom = service.service.custom_domain_name
@@ -152,7 +158,14 @@ def _unusable(
             f"service `{name}` has no certificate for its custom domain name "
             f"`{custom}`",
         )
-    if protocol == "TLS_PASSTHROUGH":
+    if scheme == "tls" and not by_custom:
+        # AWS: vpc-lattice/latest/ug/tls-listeners: by the custom domain name, exactly
+        return Unreachable(
+            "connection reset",
+            f"listener `{listener.listener.name}` of service `{name}` passes through "
+            f"what names `{custom}`, and not `{dialed}`",
+        )
+    if protocol == "TLS_PASSTHROUGH" and scheme != "tls":
         # AWS: vpc-lattice/latest/ug/tls-listeners: nothing of HTTP can be seen
         return Unreachable(
             "connection reset",

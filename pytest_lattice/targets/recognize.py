@@ -61,6 +61,32 @@ def make_target(  # the network's one door to all kinds
         ConfigurationError: the app is of no known kind, or of one that does not go
             with the target group.
     """
+    made = _made(
+        app,
+        group,
+        loop=loop,
+        raise_exceptions=raise_exceptions,
+        now=now,
+        settings=settings,
+        follow=follow,
+    )
+    if group.protocol != "TCP":
+        return made
+    from pytest_lattice.targets.tunnel import TunnelTarget
+
+    return TunnelTarget(made, app, group)
+
+
+def _made(
+    app: object,
+    group: TargetGroup,
+    *,
+    loop: AppLoop,
+    raise_exceptions: bool,
+    now: Callable[[], int] | None,
+    settings: LambdaSettings | None,
+    follow: Callable[[Callable[[float], object]], None],
+) -> AppTarget:
     kind = recognize(app, group)
     if kind == "url":
         from pytest_lattice.targets.url import UrlTarget
