@@ -15,8 +15,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
-import trustme
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -37,6 +35,10 @@ class Authority:
     """A certificate authority with the contexts of the names that it certified."""
 
     def __init__(self) -> None:
+        # Whoever only names the classes of listeners waits for no cryptography.
+        import trustme
+
+        self._key_type = trustme.KeyType.RSA
         self._ca = trustme.CA(organization_name="pytest-lattice")
         #: The authority's own certificate, as PEM text.
         self.pem = self._ca.cert_pem.bytes().decode()
@@ -61,7 +63,7 @@ class Authority:
             offered = ["h2", "http/1.1"] if http2 else ["http/1.1"]
             context.set_alpn_protocols(offered)
             # AWS: RSA, which its ciphers of TLS 1.2 need
-            leaf = self._ca.issue_cert(name, key_type=trustme.KeyType.RSA)
+            leaf = self._ca.issue_cert(name, key_type=self._key_type)
             leaf.configure_cert(context)
             self._contexts[name, http2] = context
         return context
