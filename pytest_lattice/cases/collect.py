@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_lattice.network import LatticeNetwork
 
 
+_ROUND = str.maketrans("[]", "()")
+
+
 class CaseFile(pytest.File):
     """A file whose name ends in ``.lattice.yaml``."""
 
@@ -34,10 +38,10 @@ class CaseFile(pytest.File):
         except LatticeError as error:
             raise self.CollectError(_text(error)) from None
         self._resources = document.resources
-        names: dict[str, int] = {}
+        taken: set[str] = set()
         for case in document.cases:
-            count = names[case.name] = names.get(case.name, 0) + 1
-            name = case.name if count == 1 else f"{case.name} [{count}]"
+            name = _unused(_id(case.name), taken)
+            taken.add(name)
             yield CaseItem.from_parent(self, name=name, case=case)
 
     def setup(self) -> None:
@@ -78,6 +82,19 @@ class CaseItem(pytest.Item):
         place = self.case.source
         line = None if place is None or place.line is None else place.line - 1
         return self.path, line, self.name
+
+
+def _id(name: str) -> str:
+    """Write a name without what separates the parts of pytest's node ids.
+
+    Other marks in it would be lost on the way to ``--lf``, xdist and editors.
+    """
+    return " ".join(name.split()).replace("::", ":").translate(_ROUND)
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    numbers = (f"{name} ({number})" for number in count(2))
+    return next(each for each in chain([name], numbers) if each not in taken)
 
 
 def _text(error: LatticeError) -> str:

@@ -87,13 +87,30 @@ def test_the_last_failed_case_runs_again(pytester: pytest.Pytester) -> None:
 
 
 def test_equal_names_are_told_apart(pytester: pytest.Pytester) -> None:
-    """Cases of one name are numbered."""
-    case = "- {request: 'GET https://shop/', expect: {status: 200}}\n"
-    (pytester.path / "shop.lattice.yaml").write_text(NETWORK + case * 2)
-    result = pytester.runpytest("-v")
+    """Cases of one name are numbered, past names that look like that."""
+    case = "- {name: %s, request: 'GET https://shop/', expect: {status: 200}}\n"
+    cases = "".join(case % name for name in ("it", "it", "it (2)", "it"))
+    (pytester.path / "shop.lattice.yaml").write_text(NETWORK + cases)
+    result = pytester.runpytest("--collect-only", "-q")
 
-    result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*::GET https://shop/ [[]2[]] PASSED*"])
+    found = [line for line in result.outlines if "::" in line]
+    names = ("it", "it (2)", "it (2) (2)", "it (3)")
+    assert found == [f"shop.lattice.yaml::{name}" for name in names]
+
+
+def test_names_are_no_part_of_a_node_id(pytester: pytest.Pytester) -> None:
+    """Brackets and double colons in names are not lost, with --lf neither."""
+    case = "- {name: %s, request: 'GET https://[::1]/', expect: {status: 404}}\n"
+    cases = case % "'a [x] ::b'" + case % '"two\\nlines"' + case % "''"
+    (pytester.path / "shop.lattice.yaml").write_text(NETWORK + cases)
+    pytester.runpytest().assert_outcomes(failed=3)
+    result = pytester.runpytest("--lf")
+
+    result.assert_outcomes(failed=3)
+    names = ("a (x) :b", "two lines", "GET https://(:1)/")
+    result.stdout.fnmatch_lines_random(
+        [f"FAILED shop.lattice.yaml::{name} - *" for name in names]
+    )
 
 
 def test_a_wrong_file_is_one_error(pytester: pytest.Pytester) -> None:
