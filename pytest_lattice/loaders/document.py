@@ -13,7 +13,6 @@ from pytest_lattice.errors import (
     HIDE,
     ConfigurationError,
     UnsupportedFeatureError,
-    advised,
     unknown,
 )
 from pytest_lattice.loaders.assembly import Part
@@ -68,6 +67,7 @@ SECTIONS: Mapping[str, tuple[type[Any], str]] = {
     "access_log_subscriptions": (AccessLogSubscription, "access log subscription"),
     "roles": (Role, "role"),
     "users": (User, "user"),
+    "faults": (Fault, "fault"),
 }
 _SECTION_OF = {cls: name for name, (cls, _) in SECTIONS.items()}
 _SHAPES = {name: value_of(cls, noun) for name, (cls, noun) in SECTIONS.items()}
@@ -161,7 +161,7 @@ def dump(resources: Iterable[Resource] | Configuration) -> str:
         YAML text. Apps of Python's cannot be written; bind them when it is loaded.
 
     Raises:
-        ConfigurationError: something that is no resource, or a fault.
+        ConfigurationError: something that is no resource.
     """
     import yaml
 
@@ -185,11 +185,6 @@ def as_document(resources: Iterable[Resource] | Configuration) -> dict[str, Any]
         resources = resources.resources
     sections: dict[str, list[Any]] = {name: [] for name in SECTIONS}
     for each in resources:
-        if isinstance(each, Fault):
-            raise advised(
-                f"`{each!r}` cannot be written in a document",
-                "a fault belongs to its test; remove it first",
-            )
         name = _SECTION_OF.get(type(each))
         if name is None:
             raise ConfigurationError(

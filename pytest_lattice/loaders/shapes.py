@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime
@@ -19,6 +20,7 @@ from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
 from pytest_lattice.loaders.reading import column_of, line_of, located
 from pytest_lattice.model.action import FixedResponse, Forward, WeightedTargetGroup
 from pytest_lattice.model.caller import MANAGED_PREFIX, Certificate
+from pytest_lattice.model.fault import FAILURES
 from pytest_lattice.model.service import HeaderMatch, Listener, Rule
 from pytest_lattice.model.source import SourceLocation
 from pytest_lattice.model.target_group import HealthCheck, Target
@@ -158,6 +160,9 @@ def any_of(*shapes: Shape) -> Shape:
         return last.read(value, place)
 
     return Shape(read, _same, {"anyOf": [each.schema for each in shapes]})
+
+
+NUMBER = any_of(WHOLE, _typed(float, "a number", {"type": "number"}))
 
 
 # ---- values of the model -------------------------------------------------------
@@ -342,6 +347,21 @@ def _read_time(value: Any, place: Place) -> datetime:  # noqa: ANN401  # a docum
         place.refuse(f"`{value}` is not a time", "one is 2026-01-01T00:00:00+00:00")
 
 
+def _read_body(value: Any, place: Place) -> str | bytes:  # noqa: ANN401  # a document's
+    if isinstance(value, Mapping) and list(value) == ["base64"]:
+        try:
+            return b64decode(value["base64"], validate=True)
+        except (TypeError, ValueError):
+            place.refuse(f"`{value['base64']}` is not base64")
+    if not isinstance(value, str):
+        place.refuse(f"`{value!r}` is not text", "write bytes as {base64: aGk=}")
+    return value
+
+
+def _write_body(body: str | bytes) -> str | dict[str, str]:
+    return {"base64": b64encode(body).decode()} if isinstance(body, bytes) else body
+
+
 _WEIGHTED = value_of(WeightedTargetGroup, "weighted target group")
 _HEADER = value_of(HeaderMatch, "header match")
 _TARGET = value_of(Target, "target")
@@ -366,6 +386,21 @@ _ACTION = Shape(
         },
     },
 )
+_BODY = Shape(
+    _read_body,
+    _write_body,
+    {
+        "anyOf": [
+            {"type": "string"},
+            {
+                "type": "object",
+                "required": ["base64"],
+                "additionalProperties": False,
+                "properties": {"base64": {"type": "string"}},
+            },
+        ]
+    },
+)
 _POLICY = Shape(_read_policy, _write_policy, {"type": ["object", "string"]})
 _AUTH_TYPE = choice("NONE", "AWS_IAM")
 
@@ -374,8 +409,11 @@ SHAPES: dict[str, Shape] = {
     "str": TEXT,
     "int": WHOLE,
     "bool": FLAG,
+    "float": NUMBER,
     "object": Shape(_read_app, _write_app, {"type": "string"}),
     "datetime": Shape(_read_time, datetime.isoformat, {"type": "string"}),
+    "str | bytes": _BODY,
+    "Failure": choice(*FAILURES),
     "Path | str": Shape(_read_destination, str, {"type": "string"}),
     "Action": _ACTION,
     "PolicyDocument": _POLICY,

@@ -21,7 +21,8 @@ ServerFailure: TypeAlias = Literal["refused", "closed", "garbled"]
 FunctionFailure: TypeAlias = Literal["throttled", "crashed", "timed out"]
 Failure: TypeAlias = ServerFailure | FunctionFailure
 
-_FAILURES: tuple[str, ...] = (*get_args(ServerFailure), *get_args(FunctionFailure))
+#: Whatever goes wrong.
+FAILURES: tuple[str, ...] = (*get_args(ServerFailure), *get_args(FunctionFailure))
 _KINDS = ("failure", "latency", "status", "reset_after", "chunk_delay")
 _STATUSES = range(200, 600)
 _WHOLE = range(2**63)
@@ -106,9 +107,9 @@ class Fault(Value):
             raise ConfigurationError(f"{self._where} is real, but nothing takes time")
 
     def _check_failure(self, failure: object) -> None:
-        if failure is None or failure in _FAILURES:
+        if failure is None or failure in FAILURES:
             return
-        error = unknown("failure", str(failure), _FAILURES)
+        error = unknown("failure", str(failure), FAILURES)
         if isinstance(failure, int):
             error.add_note(f"did you mean status={failure}?")
         raise error

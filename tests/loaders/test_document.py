@@ -208,6 +208,11 @@ others = st.sampled_from(
         ResourceShare("share", resources=["orders"], principals=["o-exampleorgid"]),
         Organization("o-exampleorgid", accounts=["999999999999"]),
         User("ann", policies=[OPEN]),
+        Fault("blue", "refused", target="i-0123456789abcdef0", times=2),
+        Fault("blue", latency=0.5, real=True),
+        Fault("blue", status=503, body="yes"),
+        Fault("blue", status=503, body=b"\xff\n"),
+        Fault("blue", reset_after=0),
     ]
 )
 
@@ -269,7 +274,3 @@ def test_another_version_is_an_unsupported_feature() -> None:
 def test_only_resources_can_be_dumped() -> None:
     """What is no resource of a network is shown."""
     assert refused(dump, [3]) == ["`3` is not a resource of a service network"]
-    assert refused(dump, [Fault("web", "refused")]) == [
-        "`Fault('web', 'refused')` cannot be written in a document",
-        "a fault belongs to its test; remove it first",
-    ]
