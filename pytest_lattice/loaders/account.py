@@ -74,14 +74,14 @@ def load_account(
         snapshot = redacted(snapshot) if redact else snapshot
     try:
         parts = list(_Parts(snapshot, file).parts())
-    except (AttributeError, KeyError, TypeError, IndexError) as error:
+        own = snapshot.get("account")
+        outside = {part.arn for part in parts if own and part.account != own}
+        shares = list(implied_shares(parts, (), outside))
+        return (*shares, *assemble(parts, targets=targets, strict=strict))
+    except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
         raise advised(
             f"`{file}` is no snapshot of an account", f"{type(error).__name__}: {error}"
         ) from error
-    own = snapshot.get("account")
-    outside = {part.arn for part in parts if own and part.account != own}
-    shares = list(implied_shares(parts, (), outside))
-    return (*shares, *assemble(parts, targets=targets, strict=strict))
 
 
 def _read(source: Any) -> tuple[dict[str, Any], str]:  # noqa: ANN401  # a user's

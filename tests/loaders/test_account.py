@@ -177,6 +177,14 @@ def test_targets_are_bound_by_id_or_name() -> None:
             ["`the snapshot` is no snapshot of an account", "KeyError: 'arn'"],
         ),
         ({"version": 1, "services": 3}, None),
+        (
+            {"version": 1, "targetGroups": [{"id": "tg-1", "arn": "a:b:c:d:e:f"}]},
+            ["`the snapshot` is no snapshot of an account", "KeyError: 'type'"],
+        ),
+        (
+            {"version": 1, "services": [{"id": "svc-1", "arn": "svc-1"}]},
+            None,
+        ),
     ],
 )
 def test_what_is_no_account(source: object, expected: list[str] | None) -> None:
