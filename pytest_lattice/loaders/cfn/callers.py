@@ -174,9 +174,9 @@ def _document(value: Node, place: SourceLocation) -> Node:
 
 def _lets_call(statement: Mapping[str, Any]) -> bool:
     """Tell whether a statement with a resource not yet known is about calls."""
-    actions = statement.get("Action")
+    actions = statement.get("Action", "*")  # NotAction leaves nearly everything
     several = actions if isinstance(actions, list) else [actions]
-    patterns = [str(plain(each)).lower() for each in several if each != "*"]
+    patterns = [str(plain(each)).lower() for each in several]
     return any(
         re.fullmatch(re.escape(each).replace(r"\*", ".*").replace(r"\?", "."), _INVOKE)
         for each in patterns

@@ -35,6 +35,7 @@ _KINDS: dict[str, Kind] = {
     "ServiceNetworkServiceAssociation": "service association",
     "ServiceNetworkVpcAssociation": "VPC association",
 }
+_ENDPOINT = "AWS::EC2::VPCEndpoint"
 _SHARE = "AWS::RAM::ResourceShare"
 _VPC = "AWS::EC2::VPC"
 # AWS: AWSCloudFormation/latest/TemplateReference: what registers targets by itself
@@ -57,12 +58,19 @@ def parts_of(stack: Stack) -> Iterator[Part]:
     registering = _registering(stack)
     for logical in stack.resources:
         kind = stack.type_of(logical)
-        if kind.startswith(LATTICE):
+        # `AWS::VPCLattice::…` is a slip, and no type of another service.
+        if kind.lower().startswith(LATTICE.lower()):
             _check_type(stack, logical, kind)
             if stack.is_deployed(logical):
                 yield from _lattice_part(stack, logical, registering)
     for logical in stack.of_type(_VPC):
         yield _vpc_part(stack, logical)
+    for logical in stack.of_type(_ENDPOINT):
+        if stack.property(logical, "ServiceNetworkArn") is not None:
+            stack.around.warn(
+                f"{_ENDPOINT} of a service network is left out; clients in its VPC "
+                f"get in by an association only ({stack.place_of(logical)})"
+            )
 
 
 def _check_type(stack: Stack, logical: str, kind: str) -> None:

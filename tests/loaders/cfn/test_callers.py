@@ -214,3 +214,18 @@ def of(statement: dict[str, Any]) -> dict[str, Any]:
 def test_what_is_refused(role: dict[str, Any], said: list[str]) -> None:
     """What decides who may call has to be known and right."""
     assert refused(callers, Caller=role) == said
+
+
+@pytest.mark.parametrize("action", [{"Action": "*"}, {"NotAction": "s3:*"}])
+def test_statement_about_everything_is_about_calls(action: dict[str, str]) -> None:
+    """Where its resource is not known yet, it could be the one that denies."""
+    resource = {"Fn::GetAtt": "Table.Arn"}
+    statement = {"Effect": "Deny", **action, "Resource": resource}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    policies = [{"PolicyName": "all", "PolicyDocument": document}]
+
+    assert refused(callers, Caller=iam("Role", Policies=policies)) == [
+        "PolicyDocument.Statement[0].Resource is not known before deployment: "
+        "it is `{{Table.Arn}}` (shop, Caller)",
+        'pass values={"Table.Arn": …}',
+    ]

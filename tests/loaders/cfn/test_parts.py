@@ -114,6 +114,25 @@ def test_condition_decides_what_is_there() -> None:
     assert parts({"Net": {**NETWORK, "Condition": "Never"}}, Conditions=never) == {}
 
 
+def test_endpoint_of_a_service_network_is_left_out() -> None:
+    """Only one of a service network would let clients in, and a warning says so."""
+    endpoint = {"VpcId": "vpc-0a1b2c3d", "ServiceNetworkArn": {"Ref": "Net"}}
+    template = {
+        "Net": NETWORK,
+        "Door": {"Type": "AWS::EC2::VPCEndpoint", "Properties": endpoint},
+        "Other": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"ServiceName": "s3"}},
+    }
+    stacks = stacks_of({"Resources": template})
+
+    assert [each.kind for each in parts_of(stacks.all[0])] == ["service network"]
+    assert stacks.warnings == [
+        (
+            "AWS::EC2::VPCEndpoint of a service network is left out; clients in its "
+            "VPC get in by an association only (shop, Door)"
+        )
+    ]
+
+
 def test_what_no_request_passes_is_left_out() -> None:
     """It is checked all the same, and a warning names it."""
     gateway = resource(
@@ -144,6 +163,13 @@ def test_what_no_request_passes_is_left_out() -> None:
             {"X": resource("Servce")},
             [
                 "unknown resource type `AWS::VpcLattice::Servce` (shop, X)",
+                "did you mean `AWS::VpcLattice::Service`?",
+            ],
+        ),
+        (
+            {"X": {"Type": "AWS::VPCLattice::Service"}},
+            [
+                "unknown resource type `AWS::VPCLattice::Service` (shop, X)",
                 "did you mean `AWS::VpcLattice::Service`?",
             ],
         ),
