@@ -1,7 +1,9 @@
-"""Functions of the Serverless Application Model, as what its transform makes of them.
+"""Resources of the Serverless Application Model, as what its transform makes of them.
 
-Only what says something of the network is made: the function, its alias, its role.
-AWS: serverless-application-model/latest/developerguide/sam-resource-function
+Only what says something of the network is made: of a function itself, its alias and its
+role; of an application the nested stack.
+AWS: serverless-application-model/latest/developerguide/sam-resource-function,
+sam-resource-application
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ if TYPE_CHECKING:
     from pytest_lattice.loaders.cfn.text import Node
 
 _FUNCTION = "AWS::Serverless::Function"
+_APPLICATION = "AWS::Serverless::Application"
 
 
 def with_functions(
     template: Template, resources: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Put Lambda functions, aliases and roles in the place of serverless functions.
+    """Put Lambda functions, aliases, roles and stacks in the place of serverless ones.
 
     Args:
         template: the template; without the transform nothing happens.
@@ -36,8 +39,11 @@ def with_functions(
     for logical in resources:
         resource = resources[logical]
         made[logical] = resource
-        if isinstance(resource, dict) and resource.get("Type") == _FUNCTION:
+        kind = resource.get("Type") if isinstance(resource, dict) else None
+        if kind == _FUNCTION:
             made.update(_function(logical, resource, shared))
+        elif kind == _APPLICATION:
+            made[logical] = _nested(resource)
         line = line_of(resources, logical)
         for each in made:
             if line is not None:
@@ -59,6 +65,17 @@ def _function(
     if "Role" not in properties:
         made[f"{logical}Role"] = _like(resource, "AWS::IAM::Role", _role(properties))
     return made
+
+
+def _nested(resource: Mapping[str, Any]) -> dict[str, Any]:
+    properties = _mapping(resource.get("Properties"))
+    location = properties.get("Location")
+    if isinstance(location, dict) and "ApplicationId" in location:
+        # One of the Serverless Application Repository is not at hand.
+        location = "serverlessrepo://{ApplicationId}".format_map(location)
+    nested = {"TemplateURL": location, "Parameters": properties.get("Parameters")}
+    given = {name: nested[name] for name in nested if nested[name] is not None}
+    return _like(resource, "AWS::CloudFormation::Stack", given)
 
 
 def _mapping(node: Node) -> Mapping[str, Any]:

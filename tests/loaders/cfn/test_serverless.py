@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_lattice.loaders.cfn.parts import parts_of
 from pytest_lattice.loaders.cfn.text import plain
-from tests.loaders.cfn.templates import ACCOUNT, PLACE, REGION, stack_of
+from tests.loaders.cfn.templates import (
+    ACCOUNT,
+    PLACE,
+    REGION,
+    resource,
+    stack_of,
+    stacks_of,
+)
 
 SAM = {"Transform": "AWS::Serverless-2016-10-31"}
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:shop-Rates"
@@ -64,6 +72,31 @@ def test_function_with_a_role_keeps_it() -> None:
 
     assert list(with_role.resources) == ["Rates"]
     assert stack.resources["RatesRole"]["Condition"] == "Maybe"
+
+
+def test_application_is_a_nested_stack() -> None:
+    """Its template is given, read, or told of as one of a nested stack."""
+    inner = {
+        "Parameters": {"Name": {"Type": "String"}},
+        "Resources": {"Orders": resource("Service", Name={"Ref": "Name"})},
+    }
+    properties = {"Location": "./orders.yaml", "Parameters": {"Name": "orders"}}
+    one = {"Type": "AWS::Serverless::Application", "Properties": properties}
+    template = {**SAM, "Resources": {"Inner": one}}
+    given = stacks_of(template, stacks={"Inner": inner})
+    public = {"ApplicationId": "arn:aws:serverlessrepo:x", "SemanticVersion": "1.0.0"}
+    other = {**one, "Properties": {"Location": public}}
+    stacks = stacks_of({**SAM, "Resources": {"Inner": other}})
+
+    (orders,) = parts_of(given.all[1])
+    assert orders.name == "orders"
+    assert stacks.warnings == [
+        (
+            "nested stack `Inner` is left out, since its template `serverlessrepo://"
+            'arn:aws:serverlessrepo:x` is not at hand; pass stacks={"Inner": …} '
+            "(shop, Inner)"
+        )
+    ]
 
 
 def test_without_the_transform_nothing_happens() -> None:
