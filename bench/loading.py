@@ -1,4 +1,7 @@
-"""P19: what it takes to load a user's configuration, one function per format."""
+"""P19: what it takes to load a user's configuration, one function per format.
+
+Case files are run too, by a whole pytest process.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bench.harness import Case, compare
+from bench.harness import BrokenCase, Case, compare, interleaved
 from bench.report import Goal, seconds
+from bench.startup import python, spent_by_children
 from pytest_lattice.loaders.cloudformation import load_cloudformation
 from pytest_lattice.loaders.terraform.load import load_terraform
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 _LATTICE_RESOURCES = 500
 _RESOURCES = 2_000
+_ITEMS = 1_000
 _PREFIX = "aws_vpclattice"
 
 
@@ -25,6 +30,7 @@ def run(report: Report, effort: Effort) -> None:
     """Measure each format."""
     _cloudformation(report, effort)
     _terraform(report, effort)
+    _cases(report, effort)
 
 
 # ---- CloudFormation -----------------------------------------------------------------
@@ -277,3 +283,45 @@ def _call() -> dict[str, Any]:
 def _to(kind: str, attribute: str) -> dict[str, list[str]]:
     address = f"{_PREFIX}_{kind}.this"
     return {"references": [f"{address}.{attribute}", address]}
+
+
+# ---- case files ---------------------------------------------------------------------
+
+_NETWORK_OF_CASES = """\
+network:
+  target_groups: [{name: blue}, {name: green}]
+  services:
+    - name: orders
+      listeners:
+        - protocol: HTTPS
+          default: {forward: blue}
+          rules: [{priority: 10, path_prefix: /v2, action: {forward: green}}]
+cases:
+"""
+_CASE = """\
+  - name: case %(n)d
+    request: GET https://orders/v2/%(n)d
+    expect: {rule: 10, target_group: green, status: 200, log: {responseCode: 200}}
+"""
+
+
+def _cases(report: Report, effort: Effort) -> None:
+    options = ("-q", "-p", "no:cacheprovider", "-p", "pytest_lattice.plugin")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        cases = "".join(_CASE % {"n": number} for number in range(_ITEMS))
+        text = _NETWORK_OF_CASES + cases
+        (folder / "orders.lattice.yaml").write_text(text, encoding="utf-8")
+
+        def measure() -> float:
+            start = spent_by_children()
+            printed = python(folder, "-m", "pytest", *options)
+            if f"{_ITEMS} passed" not in printed:
+                raise BrokenCase(printed)
+            return spent_by_children() - start
+
+        measure()  # compiles what is not compiled yet
+        rounds = 3 if effort.quick else effort.rounds
+        figures = interleaved({f"{_ITEMS:,} case items, pytest whole": measure}, rounds)
+    for each in figures.values():
+        report.duration("P19", each, Goal(3.0, seconds))

@@ -115,7 +115,7 @@ def _collect(folder: Path, *options: str) -> str:
     return python(folder, "-m", "pytest", *options, "test_empty.py")
 
 
-def _spent_by_children() -> float:
+def spent_by_children() -> float:
     """Return the processor time of all processes that were run from here."""
     usage = getrusage(RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
@@ -146,9 +146,9 @@ def _imports(report: Report, folder: Path) -> None:
 
 def _unused(report: Report, effort: Effort, folder: Path) -> None:
     def whole(*options: str) -> float:
-        start = _spent_by_children()
+        start = spent_by_children()
         _collect(folder, *options)
-        return _spent_by_children() - start
+        return spent_by_children() - start
 
     figures = interleaved(
         {

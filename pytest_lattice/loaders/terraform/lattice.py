@@ -40,6 +40,7 @@ SERVICE_LINK = "aws_vpclattice_service_network_service_association"
 VPC_LINK = "aws_vpclattice_service_network_vpc_association"
 LOG = "aws_vpclattice_access_log_subscription"
 POLICY = "aws_vpclattice_auth_policy"
+_ENDPOINT = "aws_vpc_endpoint"
 _HOLDERS = frozenset({SERVICE, NETWORK})
 # No HTTP request passes through these.
 _LEFT_OUT = (
@@ -92,10 +93,16 @@ def parts_of(document: Document, links: Links, policies: Policies) -> Iterator[P
             continue  # a data source reads what another resource here manages
         if make is not None:
             parts.check(instance)
-            if instance.get("service_network_log_type") != RESOURCE_LOGS:
+            if instance.get("service_network_log_type") == RESOURCE_LOGS:
+                parts.leave_out(instance)
+            else:
                 yield make(instance)
+        elif instance.type == _ENDPOINT and instance.get("service_network_arn"):
+            parts.leave_out(
+                instance, "lets clients in, which only associations do here,"
+            )
         elif instance.mode == "managed" and instance.type.startswith(_PREFIX):
-            parts.leave_out(instance)
+            parts.check_type(instance)
 
 
 class _Parts:
@@ -148,15 +155,19 @@ class _Parts:
     def _is_computed(instance: Instance, name: str) -> bool:
         return instance.values[name] is UNKNOWN and not expression_at(instance, name)
 
-    def leave_out(self, instance: Instance) -> None:
-        """Warn of a resource that has no part in HTTP traffic."""
+    @staticmethod
+    def leave_out(instance: Instance, why: str = "carries no HTTP request") -> None:
+        """Warn of a resource that has no part here."""
+        warnings.warn(
+            f"{instance.type} {why} and is left out ({instance.source})",
+            LatticeWarning,
+            stacklevel=2,
+        )
+
+    def check_type(self, instance: Instance) -> None:
+        """Leave out what has no part in HTTP traffic; refuse what is not known."""
         if instance.type in _LEFT_OUT:
-            warnings.warn(
-                f"{instance.type} carries no HTTP request and is left out "
-                f"({instance.source})",
-                LatticeWarning,
-                stacklevel=2,
-            )
+            self.leave_out(instance)
         elif instance.type != ATTACHMENT:
             known = (*_ATTRIBUTES, *_LEFT_OUT)
             error = unknown("resource type of VPC Lattice", instance.type, known)

@@ -225,7 +225,9 @@ def test_statement_about_everything_is_about_calls(action: dict[str, str]) -> No
     policies = [{"PolicyName": "all", "PolicyDocument": document}]
 
     assert refused(callers, Caller=iam("Role", Policies=policies)) == [
-        "PolicyDocument.Statement[0].Resource is not known before deployment: "
-        "it is `{{Table.Arn}}` (shop, Caller)",
+        (
+            "PolicyDocument.Statement[0].Resource is not known before deployment: "
+            "it is `{{Table.Arn}}` (shop, Caller)"
+        ),
         'pass values={"Table.Arn": …}',
     ]

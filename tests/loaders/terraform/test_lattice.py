@@ -245,6 +245,26 @@ def test_what_carries_no_http_is_left_out_with_a_warning() -> None:
     ]
 
 
+def test_endpoint_of_a_service_network_is_left_out() -> None:
+    """It would let clients of its VPC in; other endpoints say nothing of Lattice."""
+    kind = "aws_vpc_endpoint"
+    written = plan(
+        resource(f"{L}service_network.shop", {"name": "shop", "auth_type": "NONE"}),
+        resource(f"{kind}.door", {"service_network_arn": AFTER}),
+        resource(f"{kind}.s3", {"service_network_arn": None}),
+    )
+    with pytest.warns(LatticeWarning) as caught:
+        loaded = load_terraform(written, accounts=ACCOUNT)
+
+    assert loaded == (ServiceNetwork("shop", auth_type="NONE"),)
+    assert [str(each.message) for each in caught] == [
+        (
+            f"{kind} lets in whom here only an association does, and is left out "
+            f"(the plan, {kind}.door)"
+        )
+    ]
+
+
 def test_new_types_are_refused_with_the_nearest() -> None:
     """A type of VPC Lattice that is not known here may change who gets in."""
     with pytest.raises(UnsupportedFeatureError) as caught:
@@ -414,7 +434,8 @@ def test_logs_of_resources_are_left_out() -> None:
         resource_identifier=to(f"{L}service.orders.arn"),
     )
 
-    assert len(load_terraform(plan(SERVICE, log), accounts=ACCOUNT)) == 1
+    with pytest.warns(LatticeWarning, match="subscription carries no HTTP request"):
+        assert len(load_terraform(plan(SERVICE, log), accounts=ACCOUNT)) == 1
 
 
 def test_explanations_name_the_address() -> None:
