@@ -356,22 +356,29 @@ class _Assembly:
         A network team often owns them; what is deployed with them is not known here,
         but that the association exists shows that they are shared.
         """
-        seen: set[str] = set()
         links = (*self.of("service association"), *self.of("VPC association"))
+        outside: dict[str, list[Part]] = {}
+        arns: dict[str, str] = {}
         for part in links:
             named = str(part.values["serviceNetworkIdentifier"])
-            if named in seen or self.find("service network", named) is not None:
-                continue
-            seen.add(named)
-            network = _made(part, lambda part: _outside_network(part, named))  # noqa: B023  # called at once
+            if self.find("service network", named) is None:
+                network_id = named.rpartition("/")[2]
+                outside.setdefault(network_id, []).append(part)
+                if named.startswith("arn:"):
+                    arns.setdefault(network_id, named)
+        for network_id, parts in outside.items():
+            named = arns.get(network_id, network_id)
+            network = _made(parts[0], lambda part: _outside_network(part, named))  # noqa: B023  # called at once
             yield network
-            if network.account != part.account:
+            users = dict.fromkeys(part.account for part in parts)
+            users.pop(network.account, None)
+            if users:
                 yield ResourceShare(
                     network.name,
                     resources=[network.arn],
-                    principals=[part.account],
+                    principals=list(users),
                     account=network.account,
-                    source=part.source,
+                    source=parts[0].source,
                 )
 
 

@@ -201,6 +201,36 @@ def test_outside_network_stands_in() -> None:
     )
 
 
+def test_outside_network_is_one_however_it_is_named() -> None:
+    """By id or ARN it is the same, and shared with every account that names it."""
+    owner, network_id = "999999999999", "sn-0123456789abcdef0"
+    arn = f"arn:aws:vpc-lattice:{REGION}:{owner}:servicenetwork/{network_id}"
+    links = [
+        replace(
+            part(
+                "service association",
+                f"Link{number}",
+                serviceIdentifier=SHOP,
+                serviceNetworkIdentifier=named,
+            ),
+            account=account,
+        )
+        for number, (named, account) in enumerate(
+            [(network_id, ACCOUNT), (arn, "222222222222"), (arn, owner)]
+        )
+    ]
+
+    network, share, *_ = assemble([part("service", "Shop", name="shop"), *links])
+
+    assert network == ServiceNetwork(network_id, id=network_id, account=owner)
+    assert share == ResourceShare(
+        network_id,
+        resources=[arn],
+        principals=[ACCOUNT, "222222222222"],
+        account=owner,
+    )
+
+
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
