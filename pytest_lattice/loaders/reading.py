@@ -137,8 +137,11 @@ def parse_documents(text: str, file: str, *, tagged: Tagged | None = None) -> li
         line = f":{mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = " ".join(str(error.problem or error.context).split())
         raise ConfigurationError(f"{file}{line}: {problem}") from None
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{file}: {' '.join(str(error).split())}") from None
+    except yaml.reader.ReaderError as error:
+        # The position counts characters or bytes, by who reads.
+        line = text.partition(chr(error.character))[0].count("\n") + 1
+        said = f"character {error.character:#04x} is not allowed"
+        raise ConfigurationError(f"{file}:{line}: {said}") from None
 
 
 def parse_document(text: str, file: str, *, tagged: Tagged | None = None) -> Any:  # noqa: ANN401  # YAML
@@ -149,7 +152,8 @@ def parse_document(text: str, file: str, *, tagged: Tagged | None = None) -> Any
     """
     documents = parse_documents(text, file, tagged=tagged)
     if len(documents) != 1:
-        raise ConfigurationError(f"{file} holds {len(documents)} documents, not one")
+        said = f"holds {len(documents)} documents, not one" if documents else "is empty"
+        raise ConfigurationError(f"{file}:1: the file {said}")
     return documents[0]
 
 
