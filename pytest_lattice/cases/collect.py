@@ -9,7 +9,7 @@ import pytest
 
 from pytest_lattice.cases.check import check
 from pytest_lattice.cases.document import read_cases
-from pytest_lattice.errors import LatticeError
+from pytest_lattice.errors import LatticeError, LatticeWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ class CaseFile(pytest.File):
         """Read the file and make an item of each case."""
         try:
             document = read_cases(self.path)
-        except LatticeError as error:
+        except (LatticeError, LatticeWarning) as error:  # where warnings are errors
             raise self.CollectError(_text(error)) from None
         self._resources = document.resources
         taken: set[str] = set()
@@ -97,5 +97,5 @@ def _unused(name: str, taken: set[str]) -> str:
     return next(each for each in chain([name], numbers) if each not in taken)
 
 
-def _text(error: LatticeError) -> str:
+def _text(error: Exception) -> str:
     return "\n".join((str(error), *getattr(error, "__notes__", ())))

@@ -7,6 +7,7 @@ paths are relative to the file.
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,16 @@ from pytest_lattice.errors import HIDE, ConfigurationError, unknown
 from pytest_lattice.loaders.document import SECTIONS, schema, values_of
 from pytest_lattice.loaders.reading import located, parse_document, read_text
 from pytest_lattice.loaders.recognize import CASES, KINDS, kind_of, loader_of
-from pytest_lattice.loaders.shapes import Place, definition, list_of
+from pytest_lattice.loaders.shapes import (
+    FLAG,
+    TEXT,
+    Place,
+    Shape,
+    any_of,
+    definition,
+    list_of,
+    map_of,
+)
 from pytest_lattice.model.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -29,6 +39,17 @@ _CALLERS = ("roles", "users")
 _KEYS = ("network", *_CALLERS, "cases")
 # Arguments of loaders that are paths, or mappings to paths.
 _PATHS = ("stacks",)
+# Loaders that read several documents that belong together.
+_SEVERAL = ("gateway_api", "terraform")
+_ANYTHING = Shape(lambda value, _: value, lambda value: value, {})
+_MAPPING = map_of(_ANYTHING)
+# What arguments of loaders may be, by how their annotations begin.
+_FORMS = {
+    "str": TEXT,
+    "bool": FLAG,
+    "Mapping": _MAPPING,
+    "Bindings": any_of(TEXT, _MAPPING),
+}
 
 
 class CaseDocument(NamedTuple):
@@ -53,7 +74,7 @@ def read_cases(path: Path) -> CaseDocument:
         ConfigurationError: what is wrong, with file, line and column.
     """
     file = _shown(path)
-    document = parse_document(read_text(path), file)
+    document = parse_document(read_text(file), file)
     place = Place(file, 1)
     if not isinstance(document, dict):
         place.refuse("the case file is no mapping", f"its keys: {', '.join(_KEYS)}")
@@ -92,6 +113,9 @@ def _network(network: Any, place: Place, folder: Path) -> tuple[Resource, ...]: 
         targets = network.pop("targets", "echo")
         return values_of(network, place.file, targets=targets)
     if len(named) > 1:
+        # The account is an argument of other loaders too.
+        named = [key for key in named if key != "account"]
+    if len(named) > 1:
         place.refuse(f"one network has `{named[0]}` and `{named[1]}`")
     return _loaded(network, named[0], place, folder)
 
@@ -112,17 +136,23 @@ def _loaded(
 ) -> tuple[Resource, ...]:
     loader = loader_of(kind)
     options: dict[str, Any] = {"targets": "echo"}
-    known = tuple(inspect.signature(loader).parameters)[1:]
+    _, *known = inspect.signature(loader).parameters.values()
+    annotations = {each.name: str(each.annotation) for each in known}
     for key, value in network.items():
-        if key == kind:
+        if key == kind or value is None:
             continue
-        if key not in known:
-            error = unknown(f"option of {kind}", key, known)
-            raise located(error, place.at(network, key)) from None
-        options[key] = _relative(value, folder) if key in _PATHS else value
-    path = _relative(network[kind], folder)
+        where = place.at(network, key)
+        if key not in annotations:
+            error = unknown(f"option of {kind}", key, annotations)
+            raise located(error, where) from None
+        form = re.split(r"\W", annotations[key])[0]
+        given = _FORMS[form].read(value, where)
+        options[key] = _relative(given, folder) if key in _PATHS else given
+    path = TEXT if kind not in _SEVERAL else any_of(list_of(TEXT), TEXT)
+    paths = _relative(path.read(network[kind], place.at(network, kind)), folder)
+    several = kind == "terraform" and isinstance(paths, list)
     try:
-        return loader(path, **options)
+        return loader(*paths, **options) if several else loader(paths, **options)
     except ConfigurationError as error:
         raise located(error, place.at(network, kind)) from None
 
@@ -145,7 +175,8 @@ def _shown(path: Path) -> str:
 def case_schema() -> Mapping[str, Any]:
     """Write the JSON Schema of case files, from the cases and the model."""
     network = schema()
-    options = {key: {"type": ["string", "array"]} for key in KINDS}
+    several = any_of(list_of(TEXT), TEXT)
+    options = {key: (several if key in _SEVERAL else TEXT).schema for key in KINDS}
     return {
         "$schema": network["$schema"],
         "title": "Cases for a VPC Lattice network, for pytest-lattice",

@@ -128,6 +128,23 @@ def test_a_wrong_file_is_one_error(pytester: pytest.Pytester) -> None:
     assert "Traceback" not in text
 
 
+def test_a_warning_that_is_an_error(pytester: pytest.Pytester) -> None:
+    """Where warnings are errors, one of a loader is an error of the file."""
+    template = """
+    Resources:
+      X: {Type: AWS::VpcLattice::DomainVerification, Properties: {DomainName: x.org}}
+    """
+    (pytester.path / "shop.yaml").write_text(template)
+    case = "[{request: 'GET https://shop/', expect: {status: 200}}]"
+    file = pytester.path / "shop.lattice.yaml"
+    file.write_text(f"network: {{cloudformation: shop.yaml}}\ncases: {case}")
+    result = pytester.runpytest("-W", "error::pytest_lattice.LatticeWarning")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["AWS::VpcLattice::DomainVerification is left out*"])
+    result.stdout.no_fnmatch_line("*collect.py*")
+
+
 def test_a_network_that_does_not_hold_together(pytester: pytest.Pytester) -> None:
     """What only the whole network shows is one error of the file, with its place."""
     text = NETWORK.replace("forward: web", "forward: wbe")

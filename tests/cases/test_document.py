@@ -62,6 +62,31 @@ def test_a_template_is_a_network(tmp_path: Path) -> None:
     )
 
 
+def test_account_is_an_argument_too(tmp_path: Path) -> None:
+    """A template has an account; that is no second loader."""
+    (tmp_path / "shop.yaml").write_text(
+        "Resources: {Network: {Type: AWS::VpcLattice::ServiceNetwork}}\n"
+    )
+    file = tmp_path / "shop.lattice.yaml"
+    network = '{cloudformation: shop.yaml, account: "111111111111", parameters: }'
+    file.write_text(f"network: {network}\n{CASES}")
+    (made,) = read_cases(file).resources
+
+    assert isinstance(made, ServiceNetwork)
+    assert made.account == "111111111111"
+
+
+def test_plans_that_belong_together(tmp_path: Path) -> None:
+    """Loaders of several documents take a list of paths."""
+    state = '{"format_version": "1.0", "values": {"root_module": {}}}'
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text(state)
+    file = tmp_path / "shop.lattice.yaml"
+    file.write_text(f"network: {{terraform: [a.json, b.json]}}\n{CASES}")
+
+    assert read_cases(file).resources == ()
+
+
 def test_every_loader_takes_targets() -> None:
     """Each kind of document has a loader to which a case file can say what answers."""
     for kind in KINDS:
@@ -148,11 +173,33 @@ def test_a_path_alone_may_be_of_any_kind(tmp_path: Path) -> None:
             ],
         ),
         (
+            "network: {cloudformation: shop.yaml, stacks: [a]}\n" + CASES,
+            [
+                ("`['a']` is not a mapping "
+                "(x.lattice.yaml:1:38, network.stacks)"),
+            ],
+        ),
+        (
+            "network: {cloudformation: [shop.yaml]}\n" + CASES,
+            [
+                ("`['shop.yaml']` is not text "
+                "(x.lattice.yaml:1:11, network.cloudformation)"),
+            ],
+        ),
+        (
+            "network: {cloudformation: a.yaml, terraform: b.json}\n" + CASES,
+            [
+                ("one network has `cloudformation` and `terraform` "
+                "(x.lattice.yaml:1:1, network)"),
+            ],
+        ),
+        ("# nothing yet", ["x.lattice.yaml:1: the file is empty"]),
+        (
             "network: [",
             ["x.lattice.yaml:2, column 1: did not find expected node content"],
         ),
     ],
-    ids=range(11),
+    ids=range(15),
 )  # fmt: skip
 def test_what_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: list[str]

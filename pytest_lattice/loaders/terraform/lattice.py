@@ -98,9 +98,7 @@ def parts_of(document: Document, links: Links, policies: Policies) -> Iterator[P
             else:
                 yield make(instance)
         elif instance.type == _ENDPOINT and instance.get("service_network_arn"):
-            parts.leave_out(
-                instance, "lets clients in, which only associations do here,"
-            )
+            parts.leave_out(instance, "lets in whom here only an association does,")
         elif instance.mode == "managed" and instance.type.startswith(_PREFIX):
             parts.check_type(instance)
 
