@@ -30,6 +30,7 @@ from pytest_lattice.model.value import (
     DerivedNumber,
     DerivedText,
     Value,
+    check_flag,
     check_text,
     first_twice,
     given,
@@ -109,6 +110,7 @@ class HeaderMatch(Value):
             raise ConfigurationError(
                 f"{where} has a value of {len(values[0])} characters, not 1 to 200"
             )
+        check_flag(self.case_sensitive, f"{where}: case_sensitive")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -171,6 +173,7 @@ class Rule(Value):
         for path in (self.path, self.path_prefix):
             if path is not None:
                 check_path(path, _PATH_LENGTH, where)
+        check_flag(self.path_case_sensitive, f"{where}: path_case_sensitive")
         check_text(self.method or "", f"{where}: method")
         if self.method is not None and not 1 <= len(self.method) <= _METHOD_LENGTH:
             raise ConfigurationError(

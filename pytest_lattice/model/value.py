@@ -110,6 +110,16 @@ def check_text(text: object, where: str) -> None:
         raise ConfigurationError(f"{where} `{text!r}` is not text")
 
 
+def check_flag(flag: object, where: str) -> None:
+    """Refuse what is neither true nor false, for `"false"` would count as true.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if not isinstance(flag, bool):
+        raise ConfigurationError(f"{where} `{flag!r}` is not true or false")
+
+
 class Value:
     """Base of the declared values; adds no field."""
 

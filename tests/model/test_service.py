@@ -89,6 +89,11 @@ def test_header_name_is_refused(name: str) -> None:
             id="too-long",
         ),
         pytest.param({"exact": 1}, ": value `1` is not text", id="number"),
+        pytest.param(
+            {"exact": "1", "case_sensitive": "yes"},
+            ": case_sensitive `'yes'` is not true or false",
+            id="no-bool",
+        ),
     ],
 )
 def test_header_match_is_refused(fields: dict[str, Any], expected: str) -> None:
@@ -183,6 +188,11 @@ def test_conditions_pass(fields: dict[str, Any]) -> None:
                 )
             ],
             id="path-length",
+        ),
+        pytest.param(
+            {"path": "/", "path_case_sensitive": "false"},
+            ["rule `priority-10`: path_case_sensitive `'false'` is not true or false"],
+            id="no-bool",
         ),
         pytest.param(
             {"method": ""},
