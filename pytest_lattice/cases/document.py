@@ -136,25 +136,34 @@ def _loaded(
 ) -> tuple[Resource, ...]:
     loader = loader_of(kind)
     options: dict[str, Any] = {"targets": "echo"}
-    _, *known = inspect.signature(loader).parameters.values()
-    annotations = {each.name: str(each.annotation) for each in known}
+    forms = _arguments(loader)
     for key, value in network.items():
         if key == kind or value is None:
             continue
         where = place.at(network, key)
-        if key not in annotations:
-            error = unknown(f"option of {kind}", key, annotations)
+        if key not in forms:
+            error = unknown(f"option of {kind}", key, forms)
             raise located(error, where) from None
-        form = re.split(r"\W", annotations[key])[0]
-        given = _FORMS[form].read(value, where)
+        given = forms[key].read(value, where)
         options[key] = _relative(given, folder) if key in _PATHS else given
-    path = TEXT if kind not in _SEVERAL else any_of(list_of(TEXT), TEXT)
-    paths = _relative(path.read(network[kind], place.at(network, kind)), folder)
+    given = _path_of(kind).read(network[kind], place.at(network, kind))
+    paths = _relative(given, folder)
     several = kind == "terraform" and isinstance(paths, list)
     try:
         return loader(*paths, **options) if several else loader(paths, **options)
     except ConfigurationError as error:
         raise located(error, place.at(network, kind)) from None
+
+
+def _arguments(loader: Callable[..., object]) -> dict[str, Shape]:
+    """Tell what a loader takes beside the path, and in which form."""
+    _, *others = inspect.signature(loader).parameters.values()
+    begins = {each.name: re.split(r"\W", each.annotation)[0] for each in others}
+    return {name: _FORMS[begins[name]] for name in begins}
+
+
+def _path_of(kind: str) -> Shape:
+    return any_of(list_of(TEXT), TEXT) if kind in _SEVERAL else TEXT
 
 
 def _relative(path: Any, folder: Path) -> Any:  # noqa: ANN401  # a document's
@@ -173,10 +182,15 @@ def _shown(path: Path) -> str:
 
 
 def case_schema() -> Mapping[str, Any]:
-    """Write the JSON Schema of case files, from the cases and the model."""
+    """Write the JSON Schema of case files, from cases, loaders and the model."""
     network = schema()
-    several = any_of(list_of(TEXT), TEXT)
-    options = {key: (several if key in _SEVERAL else TEXT).schema for key in KINDS}
+    targets = {
+        "description": "What answers: echo, or a mapping of target groups to echo or "
+        "URLs.",
+        "type": ["string", "object"],
+    }
+    inline = {**network["properties"], "targets": targets}
+    loaded = [_loader_schema(kind, targets) for kind in KINDS]
     return {
         "$schema": network["$schema"],
         "title": "Cases for a VPC Lattice network, for pytest-lattice",
@@ -186,24 +200,25 @@ def case_schema() -> Mapping[str, Any]:
         "properties": {
             "network": {
                 "description": "A network, or the path of a document that has one.",
-                "anyOf": [
-                    {"type": "string"},
-                    {
-                        "type": "object",
-                        "properties": {
-                            **network["properties"],
-                            **options,
-                            "targets": {
-                                "description": "What answers: echo, or a mapping of "
-                                "target groups to echo or URLs.",
-                                "type": ["string", "object"],
-                            },
-                        },
-                    },
-                ],
+                "anyOf": [{"type": "string"}, _closed(inline), *loaded],
             },
             **{key: network["properties"][key] for key in _CALLERS},
             "cases": {"type": "array", "minItems": 1, "items": CASE.schema},
         },
         "$defs": network["$defs"] | {cls.__name__: definition(cls) for cls in DEFINED},
+    }
+
+
+def _loader_schema(kind: str, targets: Mapping[str, Any]) -> dict[str, Any]:
+    forms = _arguments(loader_of(kind))
+    options = {name: form.schema for name, form in forms.items()}
+    path = _path_of(kind).schema
+    return _closed({**options, "targets": targets, kind: path}) | {"required": [kind]}
+
+
+def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from inspect import signature
 from typing import TYPE_CHECKING
 
+import jsonschema
 import pytest
 
 from pytest_lattice import Role, ServiceNetwork, TargetGroup
-from pytest_lattice.cases.document import read_cases
+from pytest_lattice.cases.document import case_schema, read_cases
 from pytest_lattice.loaders.recognize import KINDS, loader_of
 from tests.model.refusals import refused
 
@@ -107,6 +108,27 @@ def test_a_path_alone_may_be_of_any_kind(tmp_path: Path) -> None:
     file.write_text("network: shop.lattice.yaml\n" + CASES)
     (said,) = refused(read_cases, file)
     assert said.startswith("`shop.lattice.yaml` has cases and is no network's document")
+
+
+@pytest.mark.parametrize(
+    ("network", "valid"),
+    [
+        ("shop.yaml", True),
+        ({"services": [], "targets": "echo"}, True),
+        ({"cloudformation": "a.yaml", "parameters": {"A": 1}, "account": "1"}, True),
+        ({"terraform": ["a.json", "b.json"]}, True),
+        ({"servces": []}, False),
+        ({"cloudformation": "a.yaml", "parametrs": {}}, False),
+        ({"cloudformation": ["a.yaml"]}, False),
+    ],
+    ids=range(7),
+)
+def test_editors_know_what_a_network_is(network: object, *, valid: bool) -> None:
+    """The schema takes the arguments of each loader, and no others."""
+    case = {"request": "GET https://shop/", "expect": {"status": 200}}
+    schema = jsonschema.Draft202012Validator(case_schema())
+
+    assert schema.is_valid({"network": network, "cases": [case]}) is valid
 
 
 @pytest.mark.parametrize(
