@@ -29,7 +29,7 @@ from pytest_lattice.loaders.shapes import (
 from pytest_lattice.model.configuration import Configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_lattice.model.configuration import Resource
 
