@@ -6,12 +6,11 @@ The face of the loader: what it takes, and in which order its parts do their wor
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.errors import HIDE, ConfigurationError, LatticeWarning
+from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.loaders.assembly import assemble
 from pytest_lattice.loaders.cfn.callers import Callers
 from pytest_lattice.loaders.cfn.cloud import assembled
@@ -96,8 +95,7 @@ def load_cloudformation(
     except RecursionError:
         raise ConfigurationError("the template refers too deeply") from None
     loaded = assemble(parts, targets=targets, strict=strict, callers=callers)
-    for text in together.warnings:
-        warnings.warn(text, LatticeWarning, stacklevel=2)
+    together.notices.tell()
     return loaded
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.auth.policy import MANAGED
 from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.loaders.cfn.properties import Tags, policy_document
-from pytest_lattice.loaders.cfn.text import fails, known, listed, plain
+from pytest_lattice.loaders.cfn.text import fails, known, listed, plain, remedy_of
+from pytest_lattice.loaders.managed import LeftOut, policy_of_aws
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.model.caller import MANAGED_PREFIX, Role, User
 
@@ -71,28 +71,39 @@ class Callers:
     def made(self) -> Iterator[Caller]:
         """Make the roles and users.
 
+        One whose permissions cannot be known is left out with a notice.
+
         Raises:
             ConfigurationError: what IAM would refuse, or what is needed and not known
                 before deployment.
         """
         for stack in self._stacks:
-            for logical in stack.of_type(_ROLE):
-                yield self._caller(stack, logical, Role)
-            for logical in stack.of_type(_USER):
-                yield self._caller(stack, logical, User)
+            for kind, make in ((_ROLE, Role), (_USER, User)):
+                for logical in stack.of_type(kind):
+                    place = stack.place_of(logical)
+                    name = known(
+                        stack.attribute(logical, None, place), "its name", place
+                    )
+                    try:
+                        yield self._caller(stack, logical, name, make)
+                    except LeftOut as why:
+                        caller = f"{make.__name__.lower()} `{name}`"
+                        stack.around.notices.add(why.notice(caller, place))
 
-    def _caller(self, stack: Stack, logical: str, make: type[Role | User]) -> Caller:
+    def _caller(
+        self, stack: Stack, logical: str, name: str, make: type[Role | User]
+    ) -> Caller:
         place = stack.place_of(logical)
         properties: Mapping[str, Any] = stack.properties(logical)
-        name = known(stack.attribute(logical, None, place), "its name", place)
         policies = self._policies(stack, logical, properties)
         for group in self._groups(stack, properties, place):
             policies += group
         boundary = properties.get("PermissionsBoundary")
         fields: dict[str, Any] = {}
         if boundary is not None:
-            arn = str(plain(boundary))
-            fields["permissions_boundary"] = self._managed_policy(stack, arn, place)
+            fields["permissions_boundary"] = self._managed_policy(
+                stack, boundary, place, boundary=True
+            )
         if (path := properties.get("Path")) is not None:
             fields["path"] = known(path, "Path", place)
         tags = known(properties.get("Tags") or [], "Tags", place)
@@ -118,7 +129,7 @@ class Callers:
         ]
         arns = properties.get("ManagedPolicyArns")
         for each in listed(arns, "ManagedPolicyArns", place):
-            document = self._managed_policy(stack, str(plain(each)), place)
+            document = self._managed_policy(stack, each, place, boundary=False)
             if document is not None:
                 found.append(document)
         return found + self._attached.get(
@@ -137,23 +148,22 @@ class Callers:
                 if each.account == stack.account and name in named:
                     yield self._policies(each, logical, each.properties(logical))
 
-    def _managed_policy(self, stack: Stack, arn: str, place: SourceLocation) -> Node:
+    def _managed_policy(
+        self, stack: Stack, given: Node, place: SourceLocation, *, boundary: bool
+    ) -> Node:
         """Find a managed policy: of the document, of AWS, or given by the user."""
+        arn = str(plain(given))
         if arn in stack.values:
             return _document(stack.values[arn], place)
         if arn in self._managed:
             return self._managed[arn]
-        name = arn.removeprefix(MANAGED_PREFIX)
-        if name in MANAGED:
-            return name
-        if arn.startswith(MANAGED_PREFIX) or ":" not in arn:
-            # AWS: aws-managed-policy/latest/reference: no other one lets call services
-            return None
-        stack.around.warn(
-            f"managed policy `{arn}` is not at hand and left out; pass "
-            f'values={{"{arn}": …}} with its document ({place})'
-        )
-        return None
+        remedy = remedy_of(given)
+        # SAM also takes the name of a policy of AWS's
+        if not remedy and (arn.startswith(MANAGED_PREFIX) or ":" not in arn):
+            notices = stack.around.notices
+            return policy_of_aws(arn, boundary=boundary, notices=notices, place=place)
+        remedy = remedy or f'values={{"{arn}": …}} with its document'
+        raise LeftOut(f"managed policy `{arn}` is not at hand; pass {remedy}")
 
 
 def _document(value: Node, place: SourceLocation) -> Node:

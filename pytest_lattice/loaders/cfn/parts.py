@@ -87,7 +87,7 @@ def _lattice_part(
     values = TYPES[full].read(stack.properties(logical), full, place)
     kind = _KINDS.get(full.removeprefix(LATTICE))
     if kind is None or values.get("serviceNetworkLogType") == "RESOURCE":
-        stack.around.warn(
+        stack.around.notices.add(
             f"{full} is left out, since no HTTP request passes it ({place})"
         )
         return

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from pytest_lattice.loaders.cfn.template import Template
     from pytest_lattice.loaders.cfn.text import Node
+    from pytest_lattice.loaders.notices import Notices
 
 __tracebackhide__ = HIDE
 
@@ -62,6 +63,9 @@ _MEMBERS = (
 class Around(Protocol):
     """What a stack asks of those around it."""
 
+    #: What the user is told, once everything is loaded.
+    notices: Notices
+
     def imported(self, name: str, asking: Stack, place: SourceLocation) -> object:
         """Find what another stack exports."""
 
@@ -70,9 +74,6 @@ class Around(Protocol):
 
     def vpc_name(self, stack: Stack, logical: str) -> str:
         """Name a VPC."""
-
-    def warn(self, text: str) -> None:
-        """Tell the user, once everything is loaded."""
 
 
 class Stack:

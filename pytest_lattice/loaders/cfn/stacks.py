@@ -27,6 +27,7 @@ from pytest_lattice.loaders.cfn.text import (
     remedy_of,
     written,
 )
+from pytest_lattice.loaders.notices import Notices
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, DEFAULT_REGION, check_owner
 
@@ -86,8 +87,8 @@ class Stacks:
         """Begin with no stack."""
         check_owner(account, region)
         self.all: list[Stack] = []
-        #: What the user has to be told.
-        self.warnings: list[str] = []
+        #: What the user is told, once everything is loaded.
+        self.notices = Notices()
         self._values, self._others = values, others
         self._account, self._region = account, region
         self._nested: dict[tuple[str, ...], Stack | None] = {}
@@ -233,7 +234,7 @@ class Stacks:
         if not isinstance(url, str):
             raise fails(f"{_NESTED} needs `TemplateURL`", place)
         if remedy_of(url) or _REMOTE.match(url) or outer.template.path is None:
-            self.warn(
+            self.notices.add(
                 f"nested stack `{logical}` is left out, since its template "
                 f'`{plain(url)}` is not at hand; pass stacks={{"{logical}": …}} '
                 f"({place})"
@@ -257,10 +258,6 @@ class Stacks:
         """Name a VPC by its logical id, with the stack where several have that."""
         same = [each for each in self.all if logical in each.of_type("AWS::EC2::VPC")]
         return logical if len(same) == 1 else f"{stack.name}.{logical}"
-
-    def warn(self, text: str) -> None:
-        """Tell the user, once everything is loaded."""
-        self.warnings.append(text)
 
     # ---- exports ---------------------------------------------------------------
 

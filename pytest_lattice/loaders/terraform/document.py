@@ -17,6 +17,7 @@ from pytest_lattice.errors import (
     UnsupportedFeatureError,
     advised,
 )
+from pytest_lattice.loaders.notices import Notices
 from pytest_lattice.loaders.reading import mapping, read_text
 from pytest_lattice.model.source import SourceLocation
 from pytest_lattice.model.value import HiddenText
@@ -169,6 +170,7 @@ class Document:
         variables: the values of the root module's variables.
         providers: the provider configurations by their keys.
         sensitive: every text that must not be shown.
+        notices: what the user is told, once everything is loaded.
     """
 
     file: str
@@ -178,6 +180,7 @@ class Document:
     variables: Mapping[str, Any] = field(default_factory=dict)
     providers: Mapping[str, Any] = field(default_factory=dict)
     sensitive: set[str] = field(default_factory=set)
+    notices: Notices = field(default_factory=Notices)
 
 
 def read_document(given: str | Path | Mapping[str, Any]) -> Document:

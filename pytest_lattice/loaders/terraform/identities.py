@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.auth.policy import MANAGED
-from pytest_lattice.errors import HIDE, ConfigurationError, LatticeWarning
+from pytest_lattice.errors import HIDE, ConfigurationError
+from pytest_lattice.loaders.managed import LeftOut, policy_of_aws
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.loaders.terraform.document import UNKNOWN
 from pytest_lattice.loaders.terraform.links import (
@@ -37,23 +36,6 @@ _ATTACHED = {
     "aws_iam_user_policy_attachment": (("user", USER),),
     "aws_iam_policy_attachment": (("roles", ROLE), ("users", USER)),
 }
-# AWS: aws-managed-policy/latest/reference: these say nothing of vpc-lattice-svcs, and
-# stand at most roles
-_SILENT = frozenset(
-    {
-        "AWSLambdaBasicExecutionRole",
-        "AWSLambdaVPCAccessExecutionRole",
-        "AWSXRayDaemonWriteAccess",
-        "AmazonEC2ContainerRegistryReadOnly",
-        "AmazonECSTaskExecutionRolePolicy",
-        "AmazonEKSWorkerNodePolicy",
-        "AmazonEKS_CNI_Policy",
-        "AmazonSSMManagedInstanceCore",
-        "CloudWatchAgentServerPolicy",
-    }
-)
-# These deny actions of services that their pages do not all name.
-_FAR_REACHING = ("AWSCompromisedKeyQuarantine",)
 
 
 class Identities:
@@ -64,7 +46,6 @@ class Identities:
         self._document = document
         self._links = links
         self._policies = policies
-        self._unknown: set[str] = set()
         self._of: dict[str, list[tuple[Instance, str]]] = {}
         for instance in document.instances.values():
             self._read(instance)
@@ -72,22 +53,17 @@ class Identities:
     def callers(self) -> Iterator[Caller]:
         """Make each role and user.
 
-        One with a policy that is known only after apply is left out with a warning:
-        without that policy it could be let in where a deployed one is denied.
+        One whose permissions cannot be known is left out with a notice.
         """
         for instance in self._document.instances.values():
             if instance.mode != "managed" or instance.type not in (ROLE, USER):
                 continue
             try:
                 yield self._caller(instance)
-            except _LeftOut as left_out:
+            except LeftOut as why:
                 kind = "role" if instance.type == ROLE else "user"
-                warnings.warn(
-                    f"{kind} `{self._links.caller_name(instance)}` is left out, "
-                    f"because {left_out} ({instance.source})",
-                    LatticeWarning,
-                    stacklevel=2,
-                )
+                caller = f"{kind} `{self._links.caller_name(instance)}`"
+                self._document.notices.add(why.notice(caller, instance.source))
 
     # ---- what belongs to whom ------------------------------------------------
 
@@ -110,10 +86,8 @@ class Identities:
         try:
             caller = self._links.follow(instance, path, frozenset({kind}))
         except ConfigurationError as error:
-            warnings.warn(
-                f"nobody has the policy of this resource, because {error}",
-                LatticeWarning,
-                stacklevel=2,
+            self._document.notices.add(
+                f"nobody has the policy of this resource, because {error}"
             )
             return
         if caller is not None and not isinstance(caller, str):
@@ -125,7 +99,7 @@ class Identities:
         documents: list[str] = []
         inline = instance.get("inline_policy")
         if inline is UNKNOWN and expression_at(instance, "inline_policy"):
-            raise _LeftOut("its `inline_policy` is known only after apply")
+            raise LeftOut("its `inline_policy` is known only after apply")
         for position, each in enumerate(inline if isinstance(inline, list) else ()):
             if each.get("policy"):
                 path = f"inline_policy[{position}].policy"
@@ -163,14 +137,14 @@ class Identities:
     @staticmethod
     def _tags(tags: Json) -> dict[str, str]:
         if tags is UNKNOWN or UNKNOWN in tags.values():
-            raise _LeftOut("a tag of it is known only after apply")
+            raise LeftOut("a tag of it is known only after apply")
         return dict(tags)
 
     def _document_of(self, instance: Instance, path: str) -> str:
         try:
             return self._policies.needed(instance, path)
         except ConfigurationError as error:
-            left_out = _LeftOut(
+            left_out = LeftOut(
                 f"`{path}` of {instance.address} is known only after apply; say it "
                 f'with values={{"{instance.address}.{path}": …}}, or load the state '
                 "after apply"
@@ -182,34 +156,19 @@ class Identities:
         try:
             found = self._links.follow(instance, path, frozenset({MANAGED_POLICY}))
         except ConfigurationError as error:
-            raise _LeftOut(
+            raise LeftOut(
                 f"`{path}` of {instance.address} is known only after apply"
             ) from error
         if found is None:
             return []
         if not isinstance(found, str):
             return [self._document_of(found, "policy")]
-        if found.startswith(MANAGED_PREFIX):
-            return self._by_aws(instance, path, found)
-        raise _LeftOut(f"policy `{found}` is not in {self._document.file}")
-
-    def _by_aws(self, instance: Instance, path: str, arn: str) -> list[str]:
-        """Take a policy of AWS's own, of which few are known here."""
-        name = arn.removeprefix(MANAGED_PREFIX)
-        if name in MANAGED:
-            return [arn]
-        if path == "permissions_boundary" or name.startswith(_FAR_REACHING):
-            raise _LeftOut(f"AWS's policy `{name}` is not known here")
-        if name.rpartition("/")[2] not in _SILENT and name not in self._unknown:
-            self._unknown.add(name)
-            warnings.warn(
-                f"AWS's policy `{name}` is not known here and is taken to say nothing "
-                f"of vpc-lattice-svcs ({instance.source})",
-                LatticeWarning,
-                stacklevel=2,
-            )
-        return []
-
-
-class _LeftOut(Exception):  # noqa: N818  # no error of a user's
-    """Why a caller is not made."""
+        if not found.startswith(MANAGED_PREFIX):
+            raise LeftOut(f"policy `{found}` is not in {self._document.file}")
+        known = policy_of_aws(
+            found,
+            boundary=path == "permissions_boundary",
+            notices=self._document.notices,
+            place=instance.source,
+        )
+        return [] if known is None else [known]

@@ -82,7 +82,10 @@ def load_terraform(
         with _hiding(sensitive):
             loading = _Loading(read, accounts or {}, regions or {})
             loading.put(values or {})
-            return loading.resources(targets, strict=strict)
+            made = loading.resources(targets, strict=strict)
+    for each in read:
+        each.notices.tell()
+    return made
 
 
 class _Loading:

@@ -29,7 +29,8 @@ READ = {
     ],
 }
 TABLE = {"Table": {"Type": "AWS::DynamoDB::Table"}}
-MANAGED = "arn:aws:iam::aws:policy/VPCLatticeServicesInvokeAccess"
+AWS = "arn:aws:iam::aws:policy/"
+MANAGED = f"{AWS}VPCLatticeServicesInvokeAccess"
 ELSEWHERE = "arn:aws:iam::123456789012:policy/elsewhere"
 
 
@@ -110,28 +111,90 @@ def test_policies_are_attached_from_either_side() -> None:
 
 
 def test_managed_policies_of_aws_that_let_nobody_call_are_left_out() -> None:
-    """Only a few managed policies of AWS are about calls."""
-    basic = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-    (made,) = callers(Caller=iam("Role", ManagedPolicyArns=[basic, MANAGED]))
+    """Usual ones are passed over in silence, others are named once."""
+    usual = f"{AWS}service-role/AWSLambdaBasicExecutionRole"
+    other = f"{AWS}AmazonS3ReadOnlyAccess"
+    role = iam("Role", ManagedPolicyArns=[usual, other, MANAGED])
+    stacks = stacks_of({"Resources": {"Caller": role, "Other": role}})
+    made, _ = Callers(stacks.all).made()
 
     assert made.policies == (MANAGED,)
-
-
-def test_managed_policy_elsewhere_is_left_out_with_a_warning() -> None:
-    """What it says is not at hand, so the user may give it."""
-    role = iam("Role", ManagedPolicyArns=[ELSEWHERE])
-    stacks = stacks_of({"Resources": {"Caller": role}})
-    (without,) = Callers(stacks.all).made()
-    (given,) = callers(Caller=role, values={ELSEWHERE: INVOKE})
-
-    assert without.policies == ()
-    assert given.policies == Role("x", policies=[INVOKE]).policies
-    assert stacks.warnings == [
+    assert stacks.notices.texts == [
         (
-            f"managed policy `{ELSEWHERE}` is not at hand and left out; pass "
-            f'values={{"{ELSEWHERE}": …}} with its document (shop, Caller)'
+            "AWS's policy `AmazonS3ReadOnlyAccess` is not known here and is taken to "
+            "say nothing of vpc-lattice-svcs (shop, Caller)"
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("properties", "why"),
+    [
+        (
+            {"PermissionsBoundary": f"{AWS}ReadOnlyAccess"},
+            "AWS's policy `ReadOnlyAccess` is not known here",
+        ),
+        (
+            {"ManagedPolicyArns": [MANAGED, f"{AWS}AWSCompromisedKeyQuarantineV3"]},
+            "AWS's policy `AWSCompromisedKeyQuarantineV3` is not known here",
+        ),
+        (
+            {"PermissionsBoundary": ELSEWHERE},
+            (
+                f"managed policy `{ELSEWHERE}` is not at hand; pass "
+                f'values={{"{ELSEWHERE}": …}} with its document'
+            ),
+        ),
+        (
+            {"ManagedPolicyArns": [ELSEWHERE]},
+            (
+                f"managed policy `{ELSEWHERE}` is not at hand; pass "
+                f'values={{"{ELSEWHERE}": …}} with its document'
+            ),
+        ),
+        (
+            {"PermissionsBoundary": {"Fn::GetAtt": "Table.Arn"}},
+            (
+                "managed policy `{{Table.Arn}}` is not at hand; pass "
+                'values={"Table.Arn": …}'
+            ),
+        ),
+    ],
+    ids=["boundary", "far-reaching", "elsewhere", "attached elsewhere", "unknown"],
+)
+def test_caller_with_an_unknown_policy_is_left_out(
+    properties: dict[str, Any], why: str
+) -> None:
+    """Without that policy it might be let in where the deployed one is not."""
+    resources = {
+        "Caller": iam("Role", RoleName="checkout", **properties),
+        "Eva": iam("User", UserName="eva", **properties),
+        **TABLE,
+    }
+    stacks = stacks_of({"Resources": resources})
+
+    assert list(Callers(stacks.all).made()) == []
+    assert stacks.notices.texts == [
+        f"role `checkout` is left out, because {why} (shop, Caller)",
+        f"user `eva` is left out, because {why} (shop, Eva)",
+    ]
+
+
+def test_user_of_a_group_with_an_unknown_policy_is_left_out() -> None:
+    """What a group has, its users have."""
+    group = iam("Group", ManagedPolicyArns=[ELSEWHERE])
+    user = iam("User", UserName="eva", Groups=[{"Ref": "Staff"}])
+
+    assert callers(Eva=user, Staff=group) == []
+
+
+def test_policy_elsewhere_may_be_given() -> None:
+    """What is not at hand the user may give, by its ARN."""
+    role = iam("Role", ManagedPolicyArns=[ELSEWHERE], PermissionsBoundary=ELSEWHERE)
+    (given,) = callers(Caller=role, values={ELSEWHERE: INVOKE})
+
+    assert given.policies == Role("x", policies=[INVOKE]).policies
+    assert given.permissions_boundary == given.policies[0]
 
 
 def test_unknown_resource_of_another_service_may_stand() -> None:

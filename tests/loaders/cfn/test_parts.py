@@ -144,7 +144,7 @@ def test_what_no_request_passes_is_left_out() -> None:
     stacks = stacks_of({"Resources": {"Gateway": gateway}})
 
     assert list(parts_of(stacks.all[0])) == []
-    assert stacks.warnings == [
+    assert stacks.notices.texts == [
         (
             "AWS::VpcLattice::ResourceGateway is left out, since no HTTP request "
             "passes it (shop, Gateway)"

@@ -96,7 +96,7 @@ def test_nested_stack_elsewhere_is_left_out_with_a_warning() -> None:
     stacks = stacks_of(OUTER)
     found = stacks.all[0].value(OUTPUT, PLACE)
 
-    assert stacks.warnings == [
+    assert stacks.notices.texts == [
         (
             "nested stack `Inner` is left out, since its template "
             "`https://example.com/inner.yaml` is not at hand; pass "
