@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import (
     HIDE,
     ConfigurationError,
-    LatticeWarning,
     UnsupportedFeatureError,
     advised,
 )
 from pytest_lattice.loaders.assembly import RESOURCE_LOGS, Part, assemble
 from pytest_lattice.loaders.boto import VERSION, is_boto, snapshot_account
+from pytest_lattice.loaders.notices import Notices
 from pytest_lattice.loaders.reading import read_text
 from pytest_lattice.loaders.redaction import redacted
 from pytest_lattice.loaders.shares import implied_shares
@@ -72,16 +71,19 @@ def load_account(
     else:
         snapshot, file = _read(source)
         snapshot = redacted(snapshot) if redact else snapshot
+    reading = _Parts(snapshot, file)
     try:
-        parts = list(_Parts(snapshot, file).parts())
+        parts = list(reading.parts())
         own = snapshot.get("account")
         outside = {part.arn for part in parts if own and part.account != own}
         shares = list(implied_shares(parts, (), outside))
-        return (*shares, *assemble(parts, targets=targets, strict=strict))
+        made = (*shares, *assemble(parts, targets=targets, strict=strict))
     except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
         raise advised(
             f"`{file}` is no snapshot of an account", f"{type(error).__name__}: {error}"
         ) from error
+    reading.notices.tell()
+    return made
 
 
 def _read(source: Any) -> tuple[dict[str, Any], str]:  # noqa: ANN401  # a user's
@@ -118,6 +120,8 @@ class _Parts:
     def __init__(self, snapshot: Mapping[str, Any], file: str) -> None:
         self._snapshot = snapshot
         self._file = file
+        #: What the user is told, once everything is loaded.
+        self.notices = Notices()
 
     def parts(self) -> Iterator[Part]:
         for each in self._there("serviceNetworks"):
@@ -162,11 +166,9 @@ class _Parts:
         """Make a service or service network, its policy and its subscriptions."""
         part = self._part(kind, item, item)
         if "authPolicy" not in item:
-            warnings.warn(
+            self.notices.add(
                 f"{kind} `{part.name}` belongs to account {part.account}, so its auth "
-                f"policy is not known here, and it lets everybody in ({part.source})",
-                LatticeWarning,
-                stacklevel=2,
+                f"policy is not known here, and it lets everybody in ({part.source})"
             )
         yield part
         if policy := item.get("authPolicy", {}).get("policy"):

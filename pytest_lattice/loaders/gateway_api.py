@@ -6,11 +6,10 @@ tags included.  What it ignores silently is a warning.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.errors import HIDE, ConfigurationError, LatticeWarning, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.loaders.assembly import assemble
 from pytest_lattice.loaders.gateway_groups import Cluster, Groups, truncated
 from pytest_lattice.loaders.gateway_policies import (
@@ -91,8 +90,7 @@ def load_gateway_api(
     groups = Groups(objects, owner, targets)
     made = assemble(_parts(objects, groups), targets=targets, strict=strict)
     made = tuple(_with_pod_port(each, groups.pod_ports) for each in made)
-    for notice in objects.notices:
-        warnings.warn(notice, LatticeWarning, stacklevel=2)
+    objects.notices.tell()
     return made
 
 

@@ -145,7 +145,6 @@ class Groups:
     pod_ports: dict[str, int] = field(default_factory=dict)
     _policies: dict[tuple[str, str, str], Object] = field(default_factory=dict)
     _used: set[tuple[str, str, str]] = field(default_factory=set)
-    _noted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Find the policies, then make the exported groups."""
@@ -207,29 +206,22 @@ class Groups:
         full = f"{namespace}/{name}"
         if self._exists("Service", namespace, name):
             return self._of_route(route, reference, full)
-        self._note_once(
-            f"Service `{full}` is not in the manifests, so the backendRef to it is "
-            f"left out; bind `{full}` in targets= if it exists",
+        self.objects.notices.once(
             full,
-            reference,
+            f"Service `{full}` is not in the manifests, so the backendRef to it is "
+            f"left out; bind `{full}` in targets= if it exists ({reference.place})",
         )
         return ""
-
-    def _note_once(self, text: str, about: str, reference: Node) -> None:
-        if about not in self._noted:
-            self._noted.add(about)
-            self.objects.notice(text, reference.place)
 
     def _of_route(self, route: Object, reference: Node, full: str) -> str:
         namespace, _, name = full.partition("/")
         service = self.objects.find("Service", namespace, name)
         port = reference.number("port")
         if service is not None and not has_port(service, port):
-            self._note_once(
+            self.objects.notices.once(
+                (full, port),
                 f"Service `{full}` has no port {port}, so on AWS its target group has "
-                "no targets",
-                f"{full}:{port}",
-                reference,
+                f"no targets ({reference.place})",
             )
         tags = {
             "SourceTypeKey": route.kind,

@@ -18,6 +18,7 @@ from pytest_lattice.errors import (
     advised,
     unknown,
 )
+from pytest_lattice.loaders.notices import Notices
 from pytest_lattice.loaders.reading import (
     line_of,
     located,
@@ -241,7 +242,8 @@ class Objects:
     def __init__(self) -> None:
         """Start with nothing."""
         self._found: dict[str, dict[tuple[str, str], Object]] = {}
-        self.notices: list[str] = []
+        #: What the user is told, once everything is loaded.
+        self.notices = Notices()
 
     def add(self, new: Object) -> None:
         """Add an object.
@@ -266,7 +268,7 @@ class Objects:
 
     def notice(self, text: str, place: SourceLocation) -> None:
         """Note what the user should know although it is no error."""
-        self.notices.append(f"{text} ({place})")
+        self.notices.add(f"{text} ({place})")
 
 
 def read_manifests(paths: Manifests, namespace: str) -> Objects:

@@ -122,6 +122,7 @@ def test_networks_of_others_are_shared_and_warned_of() -> None:
             "is not known here, and it lets everybody in (the snapshot, hub)"
         )
     ]
+    assert caught[0].filename == __file__
     assert (share.name, share.account, share.principals) == (
         "hub",
         "999900001111",

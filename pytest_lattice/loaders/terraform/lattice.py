@@ -6,10 +6,9 @@ loaded network has what ``terraform apply`` would send.
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.errors import HIDE, LatticeWarning, UnsupportedFeatureError, unknown
+from pytest_lattice.errors import HIDE, UnsupportedFeatureError, unknown
 from pytest_lattice.loaders.assembly import RESOURCE_LOGS
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.loaders.terraform.attributes import Attributes, known
@@ -110,7 +109,7 @@ class _Parts:
         self._document = document
         self._links = links
         self._policies = policies
-        self._warned: set[tuple[str, str]] = set()
+        self._notices = document.notices
         self._read = Attributes(links)
         self.makers: dict[tuple[str, str], Callable[[Instance], Part]] = {
             ("managed", NETWORK): self._network,
@@ -143,7 +142,7 @@ class _Parts:
                 and set_there
                 and not self._is_computed(instance, name)
             ):
-                self._warn_once(
+                self._notices.once(
                     (instance.type, name),
                     f"attribute `{name}` of {instance.type} is not modeled, "
                     f"so it is left out ({instance.source})",
@@ -153,13 +152,12 @@ class _Parts:
     def _is_computed(instance: Instance, name: str) -> bool:
         return instance.values[name] is UNKNOWN and not expression_at(instance, name)
 
-    @staticmethod
-    def leave_out(instance: Instance, why: str = "carries no HTTP request") -> None:
+    def leave_out(
+        self, instance: Instance, why: str = "carries no HTTP request"
+    ) -> None:
         """Warn of a resource that has no part here."""
-        warnings.warn(
-            f"{instance.type} {why} and is left out ({instance.source})",
-            LatticeWarning,
-            stacklevel=2,
+        self._notices.add(
+            f"{instance.type} {why} and is left out ({instance.source})"
         )
 
     def check_type(self, instance: Instance) -> None:
@@ -172,11 +170,6 @@ class _Parts:
             unsupported = UnsupportedFeatureError(str(error))
             unsupported.add_note(error.__notes__[0])
             raise located(unsupported, instance.source)
-
-    def _warn_once(self, key: tuple[str, str], text: str) -> None:
-        if key not in self._warned:
-            self._warned.add(key)
-            warnings.warn(text, LatticeWarning, stacklevel=2)
 
     # ---- parts ------------------------------------------------------------------
 
@@ -205,12 +198,10 @@ class _Parts:
             and found == "AWS_IAM"
             and not self._policies.reads(instance)
         ):
-            warnings.warn(
+            self._notices.add(
                 f"{instance.type} `{instance.get('name')}` has an auth policy that "
                 "nothing reads here, so it lets everybody in; read it with a data "
                 f"source aws_vpclattice_auth_policy ({instance.source})",
-                LatticeWarning,
-                stacklevel=2,
             )
             return "NONE"
         return str(found)
@@ -276,12 +267,10 @@ class _Parts:
             return 100
         if weight == 0 and instance.changes:
             # The provider takes 0 for unset and does not send it.
-            warnings.warn(
+            self._notices.add(
                 f"`{path}.weight` is 0, which the provider does not send, so Lattice "
                 "takes its default 100; use 1 of 999, or leave the target group out "
                 f"({instance.source})",
-                LatticeWarning,
-                stacklevel=2,
             )
             return 100
         return int(weight)

@@ -7,10 +7,9 @@ provider configuration, in what data sources read, or in the configuration itsel
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_lattice.errors import HIDE, ConfigurationError, LatticeWarning, unknown
+from pytest_lattice.errors import HIDE, ConfigurationError, unknown
 from pytest_lattice.loaders.terraform.references import Place, References
 from pytest_lattice.model.names import (
     ACCOUNT_ID,
@@ -113,12 +112,11 @@ class Owners:
             ("Region", region, DEFAULT_REGION, "regions"),
         ):
             if value is None:
-                warnings.warn(
+                self._document.notices.once(
+                    (name, provider),
                     f"{self._document.file} does not say the {name} of provider "
                     f"configuration `{provider}`, so {default} stands in; say it with "
                     f'{parameter}={{"{provider}": "…"}}',
-                    LatticeWarning,
-                    stacklevel=2,
                 )
         owner = Owner(account or DEFAULT_ACCOUNT, region or DEFAULT_REGION)
         try:

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from pytest_lattice import LatticeWarning, Role, User, load_terraform
+from pytest_lattice import (
+    LatticeWarning,
+    Role,
+    UnsupportedFeatureError,
+    User,
+    load_terraform,
+)
 from pytest_lattice.model.auth_policy import policy_text
 from tests.loaders.terraform.plans import ACCOUNT, AFTER, plan, resource, state, to
 
@@ -31,6 +37,7 @@ def loaded(*resources: dict[str, Any]) -> tuple[Any, list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LatticeWarning)
         made = load_terraform(plan(*resources), accounts=ACCOUNT)
+    assert {each.filename for each in caught} <= {__file__}
     return made, [str(each.message) for each in caught]
 
 
@@ -211,6 +218,19 @@ def test_a_policy_of_nobody_is_named() -> None:
             )
         ],
     )
+
+
+def test_a_load_that_fails_tells_its_error_alone() -> None:
+    """What is left out of a network that is not made is no news."""
+    left_out = resource("aws_vpclattice_resource_gateway.db", {"name": "db"})
+    broken = resource("aws_vpclattice_sidecar.x", {"name": "x"})
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(UnsupportedFeatureError):
+            load_terraform(plan(left_out, broken), accounts=ACCOUNT)
+
+    assert caught == []
 
 
 def test_accounts_of_deployed_callers() -> None:
