@@ -84,10 +84,6 @@ class Part:
         name: str = self.values.get("name") or ""
         return name
 
-    def goes_by(self, identifier: object) -> bool:
-        """Tell whether an id or ARN of the document means this resource."""
-        return bool(identifier) and identifier in (self.id, self.arn)
-
 
 def assemble(
     parts: Iterable[Part],

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pytest_lattice.errors import HIDE
-from pytest_lattice.loaders.terraform.document import UNKNOWN, unquoted
+from pytest_lattice.loaders.terraform.document import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -348,8 +348,3 @@ def _written(steps: Sequence[Step]) -> str:
     return "".join(
         f"[{step.value!r}]" if isinstance(step, Key) else f".{step}" for step in steps
     ).removeprefix(".")
-
-
-def is_known(value: object) -> bool:
-    """Tell a value from what is known only after apply, or not at all."""
-    return value is not UNKNOWN and value is not _MISSING

@@ -63,12 +63,6 @@ def forward(*groups: object, weight: int = 100) -> list[dict[str, Any]]:
     return [{"fixed_response": [], "forward": [{"target_groups": weighted}]}]
 
 
-def forward_to(*groups: dict[str, Any]) -> list[dict[str, Any]]:
-    """Write the expressions of such an action."""
-    written = [{"target_group_identifier": each} for each in groups]
-    return [{"forward": [{"target_groups": written}]}]
-
-
 def plan(
     *resources: dict[str, Any],
     calls: dict[str, dict[str, Any]] | None = None,
