@@ -139,9 +139,9 @@ def parse_documents(text: str, file: str, *, tagged: Tagged | None = None) -> li
         raise ConfigurationError(f"{file}{line}: {problem}") from None
     except yaml.reader.ReaderError as error:
         # The position counts characters or bytes, by who reads.
-        line = text.partition(chr(error.character))[0].count("\n") + 1
+        number = text.partition(chr(error.character))[0].count("\n") + 1
         said = f"character {error.character:#04x} is not allowed"
-        raise ConfigurationError(f"{file}:{line}: {said}") from None
+        raise ConfigurationError(f"{file}:{number}: {said}") from None
 
 
 def parse_document(text: str, file: str, *, tagged: Tagged | None = None) -> Any:  # noqa: ANN401  # YAML

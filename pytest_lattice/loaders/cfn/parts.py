@@ -67,7 +67,7 @@ def parts_of(stack: Stack) -> Iterator[Part]:
         yield _vpc_part(stack, logical)
     for logical in stack.of_type(_ENDPOINT):
         if stack.property(logical, "ServiceNetworkArn") is not None:
-            stack.around.warn(
+            stack.around.notices.add(
                 f"{_ENDPOINT} of a service network is left out; clients in its VPC "
                 f"get in by an association only ({stack.place_of(logical)})"
             )

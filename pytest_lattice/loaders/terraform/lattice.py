@@ -156,9 +156,7 @@ class _Parts:
         self, instance: Instance, why: str = "carries no HTTP request"
     ) -> None:
         """Warn of a resource that has no part here."""
-        self._notices.add(
-            f"{instance.type} {why} and is left out ({instance.source})"
-        )
+        self._notices.add(f"{instance.type} {why} and is left out ({instance.source})")
 
     def check_type(self, instance: Instance) -> None:
         """Leave out what has no part in HTTP traffic; refuse what is not known."""

@@ -125,7 +125,7 @@ def test_endpoint_of_a_service_network_is_left_out() -> None:
     stacks = stacks_of({"Resources": template})
 
     assert [each.kind for each in parts_of(stacks.all[0])] == ["service network"]
-    assert stacks.warnings == [
+    assert stacks.notices.texts == [
         (
             "AWS::EC2::VPCEndpoint of a service network is left out; clients in its "
             "VPC get in by an association only (shop, Door)"

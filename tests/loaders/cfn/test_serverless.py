@@ -90,7 +90,7 @@ def test_application_is_a_nested_stack() -> None:
 
     (orders,) = parts_of(given.all[1])
     assert orders.name == "orders"
-    assert stacks.warnings == [
+    assert stacks.notices.texts == [
         (
             "nested stack `Inner` is left out, since its template `serverlessrepo://"
             'arn:aws:serverlessrepo:x` is not at hand; pass stacks={"Inner": …} '
