@@ -343,7 +343,7 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
         It does not ask whether a subscription switched them on; `access_log_of`
         does.
         """
-        return self._log(self._history.exchanges)
+        return self._log(self.exchanges)
 
     def access_log_of(self, resource: str) -> AccessLog:
         """Return the entries that the subscription of a resource gets.
@@ -356,9 +356,7 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
 
         AWS: vpc-lattice/latest/ug/monitoring-access-logs
         """
-        return self._log(
-            delivered(self._history.exchanges, self._configuration, resource)
-        )
+        return self._log(delivered(self.exchanges, self._configuration, resource))
 
     @property
     def metrics(self) -> Metrics:

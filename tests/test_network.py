@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
@@ -1232,6 +1233,29 @@ def test_memory_stays_flat() -> None:
         assert alive(Exchange) - before == 1000
         assert len(network.exchanges) == 1000
         assert network.access_log.dropped == 29_000
+
+
+def test_access_log_is_read_while_requests_are_made() -> None:
+    """What another thread sends meanwhile is in the log or not, and no error."""
+    with LatticeNetwork() as network:
+        network.add(GONE)
+        request = network.decide("GET", "https://gone/").request
+        ended = threading.Event()
+
+        def send() -> None:
+            while not ended.is_set():
+                network.entrance.handle(request, b"")
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        try:
+            seen = [len(network.access_log) for _ in range(30)]
+        finally:
+            ended.set()
+            sender.join()
+
+        assert seen == sorted(seen)
+        assert len(network.access_log) == len(network.exchanges)
 
 
 def alive(kind: type) -> int:
