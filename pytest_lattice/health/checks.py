@@ -138,7 +138,7 @@ class HealthChecks:
             return
         with self._beginning() as due:
             for each, group in due:
-                if each in self.awaiting:  # nobody was faster
+                if each in self.awaiting and each.unheard:  # nobody was faster
                     with _probing(each), self.clock.apart() as passed:
                         group.probe(each, passed, first=True)
 
@@ -146,7 +146,7 @@ class HealthChecks:
         """Make the first probes that are due; see `begin`."""
         with self._beginning() as due:
             for each, group in due:
-                if each in self.awaiting:
+                if each in self.awaiting and each.unheard:
                     with _probing(each), self.clock.apart() as passed:
                         await group.aprobe(each, passed, first=True)
 
@@ -154,7 +154,8 @@ class HealthChecks:
     def _beginning(self) -> Iterator[list[tuple[Registered, GroupHealth]]]:
         # Those that are being probed further up in this very call are left alone.
         mine = _PROBING.get()
-        due = [pair for pair in self.awaiting.items() if pair[0] not in mine]
+        # All at once: other threads take theirs away meanwhile.
+        due = [pair for pair in tuple(self.awaiting.items()) if pair[0] not in mine]
         timer, self._first = self._first, None
         if timer is not None:
             timer.cancel()
@@ -166,6 +167,11 @@ class HealthChecks:
         finally:
             for group in dict.fromkeys(group for _, group in due):
                 group.settle()
+            # Only now, or another thread would decide on what was before.
+            with self.lock:
+                for each, _ in due:
+                    if not each.unheard:
+                        self.awaiting.pop(each, None)
         self.say()
 
     def _arm_first(self) -> None:

@@ -289,18 +289,17 @@ class GroupHealth:
 
     def _heard(self, each: Registered, verdict: Verdict, *, first: bool) -> None:
         """Take what came of a probe."""
-        awaiting = self._checks.awaiting
-        if first and each not in awaiting:
-            return  # somebody else's first probe was faster
-        awaiting.pop(each, None)
-        check, said_before = self._asking.check, each.reason
-        health = probed(each.health, check, passed=verdict.passed)
-        each.settled = verdict if health == each.health else None
-        each.verdict = verdict
-        if health != each.health:
-            each.become(health, self._clock.microseconds)
-        if each.reason != said_before:
-            each.state = None
+        with self._checks.lock:
+            if first and not each.unheard:
+                return  # somebody else's first probe was faster
+            check, said_before = self._asking.check, each.reason
+            health = probed(each.health, check, passed=verdict.passed)
+            each.settled = verdict if health == each.health else None
+            if health != each.health:
+                each.become(health, self._clock.microseconds)
+            each.verdict = verdict
+            if each.reason != said_before:
+                each.state = None
         if not verdict.passed:
             self._checks.note(self.slot.group, each, check.matcher)
 

@@ -61,6 +61,11 @@ class Registered:
         return self.pinned or self.health.status
 
     @property
+    def unheard(self) -> bool:
+        """Whether nothing is known of it yet."""
+        return self.verdict is None and self.health.status == "INITIAL"
+
+    @property
     def reason(self) -> str:
         """Why it has its status, for people."""
         if self.pinned is not None or self.health.status not in _EXPLAINED:

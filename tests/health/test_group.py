@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -405,3 +407,58 @@ def test_refused_connections_fail_probes(network: LatticeNetwork) -> None:
     assert row.last_check == (
         "GET /health failed: connection refused, as Fault('web', 'refused') says"
     )
+def test_check_may_last_longer_than_an_idle_timeout(network: LatticeNetwork) -> None:
+    """Nobody but the timeout of its check ends a probe, up to a connection's age."""
+    check = HealthCheck(timeout_seconds=100, interval_seconds=120)
+    serve(network, "echo", health_check=check)
+    slow = Fault("web", latency=75)
+    network.add(slow)
+    network.clock.advance(240)
+    assert statuses(network) == ["HEALTHY"]
+    network.remove(slow)
+    network.add(Fault("web", latency=700))
+    network.clock.advance(240)
+
+    (row,) = network.target_health("web")
+    assert row.status == "UNHEALTHY"
+    assert row.last_check == (
+        "GET / failed: the target was silent for longer than the idle timeout of "
+        "600 seconds, as Fault('web', latency=700) says"
+    )
+
+
+def test_fault_of_some_requests_meets_no_probe(network: LatticeNetwork) -> None:
+    """The first two requests are refused, though there was a health check before."""
+    serve(network, "echo", health_check=CHECK)
+    network.add(Fault("web", "refused", times=2))
+    client = network.client("shop")
+    network.clock.advance(60)
+
+    assert [client.get("/").status_code for _ in range(3)] == [503, 503, 200]
+    assert statuses(network) == ["HEALTHY"]
+
+
+def test_probe_never_really_waits(network: LatticeNetwork) -> None:
+    """Days of probes that are really late take no time, and count by the clock."""
+    serve(network, "echo")
+    network.add(Fault("web", latency=30, real=True))
+    network.clock.advance(24 * 3600)
+
+    (row,) = network.target_health("web")
+    assert row.status == "UNHEALTHY"
+    assert row.last_check == "GET / took 30 seconds, more than 5"
+
+
+def test_first_probes_of_many_threads() -> None:
+    """Threads whose first questions come at once do not disturb each other's probes."""
+    targets = [Target(f"i-{n}", app="echo") for n in range(200)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            with LatticeNetwork() as network, ThreadPoolExecutor(4) as pool:
+                serve(network, *targets, health_check=CHECK)
+                asked = list(pool.map(lambda _: set(statuses(network)), range(4)))
+            assert asked == [{"HEALTHY"}] * 4
+    finally:
+        sys.setswitchinterval(interval)
