@@ -46,8 +46,9 @@ class Fault(Value):
         reset_after: how many bytes of the body come before the connection is reset.
         chunk_delay: how many seconds later each chunk of the body comes.
         real: whether these seconds are really waited, and not those of the network's
-            clock.
-        times: how many requests it meets before all is well; None for every one.
+            clock; in a health check they never are.
+        times: how many requests it meets before all is well, and no health check;
+            None for every one, and each health check.
 
     Raises:
         ConfigurationError: no kind of fault or several, or a value out of range.

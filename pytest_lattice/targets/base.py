@@ -74,6 +74,11 @@ class TargetRequest(NamedTuple):
     request_id: str
     time_epoch: int
 
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is a health check, which comes through no service."""
+        return not self.route.service_arn
+
 
 class TargetReply(NamedTuple):
     """What a target answered to `AppTarget.call`.

@@ -407,6 +407,8 @@ def test_refused_connections_fail_probes(network: LatticeNetwork) -> None:
     assert row.last_check == (
         "GET /health failed: connection refused, as Fault('web', 'refused') says"
     )
+
+
 def test_check_may_last_longer_than_an_idle_timeout(network: LatticeNetwork) -> None:
     """Nobody but the timeout of its check ends a probe, up to a connection's age."""
     check = HealthCheck(timeout_seconds=100, interval_seconds=120)
