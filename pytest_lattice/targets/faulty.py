@@ -128,7 +128,10 @@ class FaultyTarget:
     ) -> AsyncTargetReply:
         """Answer without blocking the running event loop; see `call`."""
         met = self._meet(request)
-        if met.instead is None:
+        if met.instead is None and met.late and not request.is_probe:
+            with self._waits.coming():
+                reply = await self._target.acall(request, body)
+        elif met.instead is None:
             reply = await self._target.acall(request, body)
         else:
             reply = AsyncTargetReply(*self._answer(request, met.instead))

@@ -7,14 +7,19 @@ earliest of them first.  Nothing here knows why they wait.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from itertools import count
 from threading import Lock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # How often an awaiting caller lets others run before the clock moves, so that those
 # who came at the same time wait beside it.
 _TURNS = 8
-# How often it lets an earlier one go first, which may itself wait for this thread.
+# How often it lets an earlier one go first, or one that is yet to come; either may
+# itself wait for this one.
 _PATIENCE = 1000
 
 
@@ -42,12 +47,25 @@ class Waits:
         self._clock = clock
         self._numbers = count()
         self._waiting: set[tuple[int, int]] = set()
+        # How many will wait as soon as their target has answered.
+        self._coming = 0
         self._lock = Lock()
 
     @property
     def now(self) -> int:
         """The time, in microseconds since 1970."""
         return self._clock.microseconds
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """Let those who wait know of one who will wait after what is done in here."""
+        with self._lock:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._coming -= 1
 
     def wait(self, microseconds: int, *, real: bool) -> None:
         """Wait, blocking the calling thread.
@@ -84,4 +102,4 @@ class Waits:
 
     def _is_first(self, me: tuple[int, int]) -> bool:
         with self._lock:
-            return min(self._waiting) == me
+            return not self._coming and min(self._waiting) == me

@@ -95,3 +95,24 @@ def test_nobody_waits_for_ever_for_an_earlier_one(backend: str) -> None:
             stuck.set()
 
     anyio.run(run, backend=backend)
+
+
+@backends
+def test_who_is_yet_to_come_is_waited_for(backend: str) -> None:
+    """Those whose target answers a little later in real time wait beside the others."""
+    clock = Clock()
+    waits, start = Waits(clock), clock.microseconds
+
+    async def call(turns: int) -> None:
+        with waits.coming():
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
+        await waits.await_(2 * SECOND, real=False)
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group:
+            for turns in (0, 50, 200):
+                group.start_soon(call, turns)
+
+    anyio.run(run, backend=backend)
+    assert clock.microseconds - start == 2 * SECOND
