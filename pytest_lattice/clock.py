@@ -17,7 +17,7 @@ from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.errors import ConfigurationError, advised
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -191,7 +191,13 @@ class Clock:
         return timer
 
     def _end(self, seconds: float) -> int:
-        if not 0 <= seconds < inf:
+        given: object = seconds
+        if isinstance(given, timedelta):
+            raise advised(
+                f"the clock cannot advance by `{given}`, which is no number of seconds",
+                f"write {given.total_seconds():.15g}",
+            )
+        if isinstance(given, str) or given is None or not 0 <= seconds < inf:
             raise ConfigurationError(f"the clock cannot advance by `{seconds}` seconds")
         # A float too large for a whole number of microseconds is infinite by now.
         passed = seconds * 1_000_000

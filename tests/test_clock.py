@@ -84,6 +84,22 @@ def test_clock_does_not_advance_by(seconds: float) -> None:
     assert clock.now == START
 
 
+@pytest.mark.parametrize("given", ["5", None])
+def test_clock_does_not_advance_by_what_is_no_number(given: object) -> None:
+    """Another type is refused, not compared."""
+    assert refused(Clock().advance, given) == [
+        f"the clock cannot advance by `{given}` seconds"
+    ]
+
+
+def test_clock_does_not_advance_by_a_timedelta() -> None:
+    """The advice has its seconds."""
+    assert refused(Clock().advance, timedelta(minutes=1.5)) == [
+        "the clock cannot advance by `0:01:30`, which is no number of seconds",
+        "write 90",
+    ]
+
+
 def test_start_needs_a_time_zone() -> None:
     """A start that could mean any hour is refused."""
     naive = datetime(2026, 1, 1)  # noqa: DTZ001  # what is refused

@@ -37,7 +37,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 # AWS: AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics
 _DATAPOINTS = 1440
-_PERCENTILE = re.compile(r"p(\d{1,3})(?:\.(\d{1,10}))?")
+_PERCENTILE = re.compile(r"p(\d{1,3})(?:\.(\d{1,10}))?", re.ASCII)
 _DIGITS = 10
 #: 100 %, in parts of the last of those digits.
 _HUNDRED = 100 * 10**_DIGITS
@@ -215,7 +215,7 @@ class Metrics:
         AWS: AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics
         """
         asked, arn = self._asked(metric, service, target_group)
-        names = listed(statistics, f"metric `{metric}`", "statistics")
+        names = listed(statistics, f"metric `{metric}`", "statistics", str)
         readers = {name: _reader(metric, asked, name) for name in names}
         if not is_whole(period, range(60, 2**31, 60)):
             raise ConfigurationError(

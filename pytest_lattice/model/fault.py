@@ -7,7 +7,6 @@ nothing.
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from math import isfinite
 from typing import Literal, TypeAlias, get_args
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
@@ -26,6 +25,8 @@ FAILURES: tuple[str, ...] = (*get_args(ServerFailure), *get_args(FunctionFailure
 _KINDS = ("failure", "latency", "status", "reset_after", "chunk_delay")
 _STATUSES = range(200, 600)
 _WHOLE = range(2**63)
+# Seconds that no float holds cannot be shown either.
+_FOREVER = 1e300
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -119,7 +120,7 @@ class Fault(Value):
         if seconds is None:
             return
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if not number or not isfinite(seconds) or seconds < 0:  # type: ignore[arg-type, operator]  # a number by now
+        if not number or not 0 <= seconds < _FOREVER:  # type: ignore[operator]  # a number by now
             raise self._wrong(name, "a number of seconds")
 
     def _wrong(self, name: str, wanted: str) -> ConfigurationError:

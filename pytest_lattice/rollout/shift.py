@@ -188,12 +188,12 @@ def percentages(steps: Sequence[int]) -> tuple[int, ...]:
     return found
 
 
-def microseconds(every: float) -> int:
+def microseconds(every: object) -> int:
     """Take the duration of a step, in seconds.
 
     Raises:
         ConfigurationError: it is negative, or does not end.
     """
-    if not 0 <= every < inf:
+    if not isinstance(every, int | float) or not 0 <= every < inf:
         raise ConfigurationError(f"every `{every!r}` is not a number of seconds")
     return round(every * 1_000_000)

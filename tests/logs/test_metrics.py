@@ -435,6 +435,14 @@ def test_question_that_is_refused(
             ],
         ),
         (
+            {"metric": "RequestTime", "statistics": ["p٩٩"]},
+            [
+                "metric `RequestTime` has no statistic `p٩٩`",
+                "it has `Average` and percentiles such as `p99`",
+            ],
+        ),
+        ({"statistics": [99]}, ["metric `TotalRequestCount`: `99` is not a str"]),
+        (
             {"statistics": "Sum"},
             [
                 "metric `TotalRequestCount`: statistics is not a list",

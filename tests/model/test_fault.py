@@ -95,6 +95,10 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"status": "500"},
         [f"{WHERE}: status `'500'` is not from 200 to 599"],
     ),
+    "longer-than-any-number": (
+        {"latency": 10**400},
+        [f"{WHERE}: latency `{10**400}` is not a number of seconds"],
+    ),
     "negative-reset": (
         {"reset_after": -1},
         [f"{WHERE}: reset_after `-1` is not a number of bytes"],

@@ -150,8 +150,8 @@ def test_one_number_is_no_list_of_steps() -> None:
     assert refused(percentages, 10) == ["rollout: steps is not a list", "write [10]"]
 
 
-@pytest.mark.parametrize("every", [-1, inf, nan])
-def test_duration_that_is_refused(every: float) -> None:
+@pytest.mark.parametrize("every", [-1, inf, nan, None])
+def test_duration_that_is_refused(every: object) -> None:
     """A step takes no negative and no endless time."""
     assert refused(microseconds, every) == [
         f"every `{every}` is not a number of seconds"
