@@ -17,10 +17,12 @@ from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from pytest_lattice.errors import ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+
+__tracebackhide__ = HIDE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -8,6 +8,7 @@ from math import inf, nan
 import pytest
 
 from pytest_lattice.clock import START, Clock
+from pytest_lattice.errors import ConfigurationError
 from tests.model.refusals import refused
 
 
@@ -98,6 +99,15 @@ def test_clock_does_not_advance_by_a_timedelta() -> None:
         "the clock cannot advance by `0:01:30`, which is no number of seconds",
         "write 90",
     ]
+
+
+def test_traceback_ends_where_the_clock_is_called() -> None:
+    """What is refused is the test's; the inside of the clock is not shown."""
+    with pytest.raises(ConfigurationError) as caught:
+        Clock().advance(-1)
+
+    shown = [each.name for each in caught.traceback.filter(caught)]
+    assert shown == ["test_traceback_ends_where_the_clock_is_called"]
 
 
 def test_start_needs_a_time_zone() -> None:

@@ -115,8 +115,8 @@ class TargetOperations:
         AWS: vpc-lattice/latest/ug/target-group-health-checks
         """
         self._state_or_raise()
-        group = self._configuration.target_group(target_group)
         if status is not None and status not in _STATUSES:
             raise unknown("target status", status, _STATUSES)
         with self._change:
+            group = self._configuration.target_group(target_group)
             self._health.pin(group, target, status)
