@@ -145,11 +145,12 @@ def _starts(report: Report, effort: Effort) -> None:
         row = Row("live", each.name, spread(each), "", "", None, goal, each.median)
         report.rows.append(row)
         if _DESCRIPTORS.exists():
+            rounds = _ROUNDS // 10 if effort.quick else _ROUNDS
             before = len(list(_DESCRIPTORS.iterdir()))
-            for _ in range(100 if effort.quick else _ROUNDS):
+            for _ in range(rounds):
                 round_trip()
             left = len(list(_DESCRIPTORS.iterdir())) - before
-            report.rows.append(_count("descriptors left by 1,000 starts", left))
+            report.rows.append(_count(f"descriptors left by {rounds:,} starts", left))
     alive = [each for each in threading.enumerate() if "listeners" in each.name]
     report.rows.append(_count("threads left by a network", len(alive)))
 
