@@ -17,6 +17,7 @@ from tests.grpc_calls import (
     real_aio_channel,
     real_channel,
     served_by,
+    undisturbed,
 )
 from tests.live_peers import grpc_aio_channel, grpc_channel
 
@@ -78,9 +79,9 @@ def test_async_call_is_as_from_a_real_server(name: str) -> None:
             network.server() as server,
         ):
             async with grpc_aio_channel(network, server) as channel:
-                ours = await AIO_CALLS[name](channel)
+                ours = await undisturbed(AIO_CALLS[name], channel)
         async with real_aio_channel(AioServicer()) as channel:
-            return ours, await AIO_CALLS[name](channel)
+            return ours, await undisturbed(AIO_CALLS[name], channel)
 
     ours, real = asyncio.run(both())
 
