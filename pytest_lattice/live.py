@@ -6,7 +6,6 @@ ends with the network, after the apps that may run on its loop.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -162,6 +161,9 @@ class LoopThread:
 
     def __init__(self) -> None:
         """Start it."""
+        # Networks that never listen wait for no asyncio.
+        import asyncio
+
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._main, name="pytest-lattice listeners", daemon=True
@@ -169,6 +171,8 @@ class LoopThread:
         self._thread.start()
 
     def _main(self) -> None:
+        import asyncio
+
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()
@@ -187,6 +191,8 @@ class LoopThread:
             raise LatticeError(
                 "an app of a live listener can neither open nor close one"
             )
+        import asyncio
+
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     def call(self, function: Callable[[], object]) -> None:
