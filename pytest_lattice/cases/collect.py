@@ -29,14 +29,16 @@ class CaseFile(pytest.File):
     #: What options and ini say of networks.
     settings: Mapping[str, Any]
     network: LatticeNetwork
-    _resources: tuple[Resource, ...]
+    _resources: tuple[Resource, ...] = ()
 
-    def collect(self) -> Iterator[CaseItem]:
+    def collect(self) -> Iterator[pytest.Item]:
         """Read the file and make an item of each case."""
         try:
             document = read_cases(self.path)
         except (LatticeError, LatticeWarning) as error:  # where warnings are errors
-            raise self.CollectError(_text(error)) from None
+            # An error of collecting would keep every other test from running.
+            yield WrongFile.from_parent(self, name="the case file", error=error)
+            return
         self._resources = document.resources
         taken: set[str] = set()
         for case in document.cases:
@@ -82,6 +84,26 @@ class CaseItem(pytest.Item):
         place = self.case.source
         line = None if place is None or place.line is None else place.line - 1
         return self.path, line, self.name
+
+
+class WrongFile(pytest.Item):
+    """Stands for the cases of a file that cannot be read."""
+
+    def __init__(self, *, error: Exception, **node: Any) -> None:  # noqa: ANN401  # pytest's
+        """Keep what is wrong."""
+        super().__init__(**node)
+        self._error = error
+
+    def setup(self) -> None:
+        """Say what is wrong: an error, not a failed case, and no code of ours."""
+        pytest.fail(_text(self._error), pytrace=False)
+
+    def runtest(self) -> None:
+        """Do nothing; it does not come so far."""
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Name the file."""
+        return self.path, None, self.name
 
 
 def _id(name: str) -> str:

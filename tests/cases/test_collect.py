@@ -114,11 +114,15 @@ def test_names_are_no_part_of_a_node_id(pytester: pytest.Pytester) -> None:
 
 
 def test_a_wrong_file_is_one_error(pytester: pytest.Pytester) -> None:
-    """A mistake in the file is one error with line and column, and no traceback."""
+    """A mistake in the file is one error with line and column; other tests run."""
     (pytester.path / "shop.lattice.yaml").write_text(NETWORK + "- {reqest: x}\n")
+    pytester.makepyfile("def test_other(): pass")
     result = pytester.runpytest()
 
-    result.assert_outcomes(errors=1)
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["ERROR shop.lattice.yaml::the case file - Failed: unknown*"]
+    )
     text = result.stdout.str()
     assert (
         "unknown key of a case `reqest` (shop.lattice.yaml:7:4, cases[0].reqest)"
