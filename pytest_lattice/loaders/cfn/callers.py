@@ -142,11 +142,16 @@ class Callers:
         """Find what a user has by its groups."""
         groups = listed(properties.get("Groups"), "Groups", place)
         named = [str(plain(each)) for each in groups]
+        found: set[str] = set()
         for each in self._stacks:
             for logical in each.of_type(_GROUP):
                 name = plain(each.attribute(logical, None, each.place_of(logical)))
                 if each.account == stack.account and name in named:
+                    found.add(str(name))
                     yield self._policies(each, logical, each.properties(logical))
+        for group in named:
+            if group not in found:
+                raise LeftOut(f"group `{group}` is not in the template")
 
     def _managed_policy(
         self, stack: Stack, given: Node, place: SourceLocation, *, boundary: bool

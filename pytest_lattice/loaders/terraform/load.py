@@ -84,7 +84,9 @@ def load_terraform(
             loading.put(values or {})
             made = loading.resources(targets, strict=strict)
     for each in read:
-        each.notices.tell()
+        notices = each.notices
+        notices.texts = [_without(text, sensitive) for text in notices.texts]
+        notices.tell()
     return made
 
 

@@ -188,6 +188,20 @@ def test_user_of_a_group_with_an_unknown_policy_is_left_out() -> None:
     assert callers(Eva=user, Staff=group) == []
 
 
+def test_user_of_a_group_elsewhere_is_left_out() -> None:
+    """What a group that is not at hand denies nobody knows."""
+    user = iam("User", UserName="eva", Groups=["auditors"])
+    stacks = stacks_of({"Resources": {"Eva": user}})
+
+    assert list(Callers(stacks.all).made()) == []
+    assert stacks.notices.texts == [
+        (
+            "user `eva` is left out, because group `auditors` is not in the template "
+            "(shop, Eva)"
+        )
+    ]
+
+
 def test_policy_elsewhere_may_be_given() -> None:
     """What is not at hand the user may give, by its ARN."""
     role = iam("Role", ManagedPolicyArns=[ELSEWHERE], PermissionsBoundary=ELSEWHERE)

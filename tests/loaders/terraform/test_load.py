@@ -453,6 +453,25 @@ def test_sensitive_values_are_never_shown() -> None:
     ]
 
 
+def test_warnings_show_no_sensitive_value() -> None:
+    """A caller that is left out is not told by a name that is sensitive."""
+    boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    hidden = state(
+        resource(
+            "aws_iam_role.x",
+            {"name": "very-secret", "path": "/", "permissions_boundary": boundary},
+        )
+    )
+    tree = hidden["values"]["root_module"]["resources"][0]
+    tree["sensitive_values"] = {"name": True}
+    with pytest.warns(LatticeWarning) as told:
+        load_terraform(hidden, accounts=ACCOUNT, regions=REGION)
+
+    said = [str(each.message) for each in told]
+    assert any("is left out" in each for each in said)
+    assert not any("very-secret" in each for each in said)
+
+
 REGION = {"aws": "us-west-2"}
 
 
