@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lattice.errors import HIDE, LatticeError, advised
 from pytest_lattice.questions import FIRST_PORT, caller_of
@@ -17,6 +17,7 @@ from pytest_lattice.routing.resolve import Way, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from typing import Self
 
     from pytest_lattice.clients.base import Entrance
     from pytest_lattice.clients.listener import LiveServer
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from pytest_lattice.clients.wire import Site
     from pytest_lattice.clock import Clock
     from pytest_lattice.model.configuration import Configuration
-    from pytest_lattice.model.message import LatticeRequest
+    from pytest_lattice.model.message import LatticeRequest, Source
     from pytest_lattice.questions import Questions
     from pytest_lattice.routing.state import State
 
 __tracebackhide__ = HIDE
+
+_T = TypeVar("_T")
 
 
 class Live:
@@ -64,10 +67,20 @@ class Live:
         """Serve for as long as the context lasts; see `LiveDoors.server`."""
         from pytest_lattice.clients.listener import LiveServer
 
-        with self._sockets(vpc) as (sockets, run):
+        with self._sockets(vpc) as (sockets, call):
             yield LiveServer(
-                sockets, run=run, configuration=lambda: self._questions.configuration
+                sockets, call=call, configuration=lambda: self._questions.configuration
             )
+
+    @contextmanager
+    def names(self, vpc: str | None, *, strict: bool) -> Iterator[None]:
+        """Resolve names for as long as the context lasts; see `LiveDoors.dns`."""
+        from pytest_lattice.clients.egress import Egress
+        from pytest_lattice.clients.names import Names
+
+        egress = Egress(lambda: self._questions.configuration, strict=strict)
+        with self.server(vpc) as server, Names(server, egress).opened():
+            yield
 
     @contextmanager
     def proxy(self, vpc: str | None, *, strict: bool) -> Iterator[LiveProxy]:
@@ -75,10 +88,10 @@ class Live:
         from pytest_lattice.clients.proxy import LiveProxy
 
         questions = self._questions
-        with self._sockets(vpc) as (sockets, run):
+        with self._sockets(vpc) as (sockets, call):
             yield LiveProxy(
                 sockets,
-                run=run,
+                call=call,
                 configuration=lambda: questions.configuration,
                 caller=lambda role: caller_of(questions.configuration, role),
                 strict=strict,
@@ -86,7 +99,7 @@ class Live:
 
     @contextmanager
     def _sockets(self, vpc: str | None) -> Iterator[tuple[Sockets, Callable[..., Any]]]:
-        """Give sockets, and what runs on their loop; close them in the end."""
+        """Give sockets, and what calls on their loop; close them in the end."""
         from pytest_lattice.clients.sockets import Sockets
 
         configuration = self._questions.configuration
@@ -96,7 +109,7 @@ class Live:
         sockets = Sockets(site)
         self._open.append(sockets)
         try:
-            yield sockets, thread.run
+            yield sockets, thread.call
         finally:
             self._end(sockets)
 
@@ -104,9 +117,13 @@ class Live:
         from pytest_lattice.clients.certificates import authority
         from pytest_lattice.clients.wire import Site
 
+        def place() -> Source:
+            return self._questions.source(vpc, None, FIRST_PORT)
+
+        place()  # an unknown VPC is refused at once
         return Site(
             entrance=self._plane,
-            source=self._questions.source(vpc, None, FIRST_PORT),
+            place=place,
             way=self._way,
             now=lambda: self._clock.microseconds,
             authority=authority(),
@@ -195,16 +212,16 @@ class LoopThread:
 
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
-    def call(self, function: Callable[[], object]) -> None:
+    def call(self, function: Callable[[], _T]) -> _T:
         """Call a function on the loop, and wait for it, from any thread."""
         if threading.current_thread() is self._thread:
-            function()
-            return
+            return function()
 
-        async def called() -> None:
-            function()
+        async def called() -> _T:
+            return function()
 
-        self.run(called())
+        result: _T = self.run(called())
+        return result
 
     def close(self) -> None:
         """End the thread, and wait for it."""
@@ -238,6 +255,33 @@ class LiveDoors:
         """
         with self._live.server(vpc) as server:
             yield server
+
+    @contextmanager
+    def dns(self, *, strict: bool = False, vpc: str | None = None) -> Iterator[Self]:
+        """Let names of the services be found by every library of this process.
+
+        Inside the block they resolve to addresses of Lattice, and connections to these
+        lead to live listeners, which are trusted: for all that use Python's sockets,
+        and for uvloop and aiodns. A port without a listener refuses; from a VPC that is
+        not associated, connecting times out, at once.
+
+        Args:
+            strict: whether other hosts are refused, but for this machine and the
+                servers that are targets.
+            vpc: name or id of the VPC that the connections come from; may be left out
+                where only one is associated.
+
+        Yields:
+            The network.
+
+        Raises:
+            ConfigurationError: an unknown VPC, or HTTP/2 is needed and not installed.
+            EgressError: in the client, another host where it is strict.
+
+        AWS: vpc-lattice/latest/ug/service-custom-domain-name
+        """
+        with self._live.names(vpc, strict=strict):
+            yield self
 
     @contextmanager
     def proxy(

@@ -30,6 +30,7 @@ _SETTINGS = (
 )
 # The settings that a marker may have for each door.
 _DOORS = {
+    "dns": ("strict", "vpc"),
     "intercept": ("strict", "vpc"),
     "proxy": ("strict", "vpc"),
     "server": ("vpc",),
@@ -120,6 +121,19 @@ def lattice_intercept(
     ``lattice_intercept(strict=True)``.
     """
     with lattice_network.intercept(**_of_door(request, "intercept")):
+        yield lattice_network
+
+
+@pytest.fixture
+def lattice_dns(
+    request: pytest.FixtureRequest, lattice_network: LatticeNetwork
+) -> Generator[LatticeNetwork]:
+    """`lattice_network`, whose names every library of this process finds.
+
+    For its settings, those of `LatticeNetwork.dns`, mark the test
+    ``lattice_dns(strict=True)``.
+    """
+    with lattice_network.dns(**_of_door(request, "dns")):
         yield lattice_network
 
 

@@ -28,9 +28,10 @@ settings.register_profile("lattice", deadline=None)
 settings.load_profile("lattice")
 
 
-# Threads that others keep: Trio its idle ones for ten seconds, to use them again, and
-# grpc.aio the one that polls for as long as anything of it is alive.
-KEPT_THREADS = ("Trio thread", "_poll_wrapper")
+# Threads that others keep: Trio its idle ones for ten seconds, to use them again,
+# grpc.aio the one that polls for as long as anything of it is alive, and pycares the
+# one that ends its resolvers.
+KEPT_THREADS = ("Trio thread", "_poll_wrapper", "_run_safe_shutdown_loop")
 # Seconds that a thread which was told to end may take; nobody waits that long else.
 PATIENCE = 10
 

@@ -82,6 +82,7 @@ READS_THE_CLOCK = frozenset({"now", "utcnow", "today"})
 
 # Where a third-party module may appear. An entry that ends in `/` is a whole folder.
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
+    "aiohttp": ("clients/patches.py",),
     "anyio": ("clients/httpx.py", "targets/"),
     "boto3": ("logs/aws.py", "loaders/boto.py"),
     "botocore": ("logs/aws.py", "loaders/boto.py"),
@@ -98,6 +99,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pytest": ("hookspecs.py", "plugin.py", "cases/collect.py"),
     "respx": ("clients/interception.py",),
     "trustme": ("clients/certificates.py",),
+    "uvloop": ("clients/patches.py",),
     "yaml": ("loaders/",),
 }
 # Signatures may name the real client types anywhere that hands such a client out.
@@ -123,6 +125,8 @@ LAZY_EDGES = frozenset(
         "clients/httpx.py",
         "clients/interception.py",
         "clients/listener.py",
+        "clients/names.py",
+        "clients/patches.py",
         "clients/proxy.py",
         "clients/relay.py",
         "clients/sockets.py",
@@ -494,7 +498,7 @@ BROKEN: dict[Law, list[tuple[str, str, str]]] = {
     lazy_edges_are_imported_on_use: [
         ("network.py", "from pytest_lattice.clients.httpx import client", "on use"),
         ("clients/__init__.py", "from . import grpc", "use"),
-        ("clients/names.py", "from .listener import x", "listener"),
+        ("clients/address.py", "from .listener import x", "listener"),
     ],
     entry_modules_load_nothing: [
         ("plugin.py", "from .network import X", "on use"),

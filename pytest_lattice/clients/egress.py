@@ -11,12 +11,13 @@ from difflib import get_close_matches
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pytest_lattice.errors import HIDE, ConfigurationError, EgressError, LatticeError
 from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_lattice.model.configuration import Configuration
 
@@ -44,12 +45,12 @@ class Egress:
         """Know no name yet."""
         self._current = configuration
         self._seen: Configuration | None = None
-        self._names: frozenset[str] = frozenset()
+        self._names: Mapping[str, str] = {}
         self.strict = strict
 
     @property
-    def names(self) -> frozenset[str]:
-        """The names of all services, in lower case: generated and custom ones."""
+    def names(self) -> Mapping[str, str]:
+        """The names of all services in lower case, with the generated name of each."""
         try:
             configuration = self._current()
         except LatticeError:  # closed: what is called by its names shall hear that
@@ -63,6 +64,17 @@ class Egress:
         """Tell whether a service has this name."""
         return host in self.names or host_name(host) in self._names
 
+    def generated_name(self, host: str) -> str | None:
+        """Return the generated name of the service that has this name, if any has."""
+        return self.names.get(host) or self._names.get(host_name(host))
+
+    def servers(self) -> frozenset[str]:
+        """Return the hosts of the targets that are servers of the user's."""
+        groups = self._current().target_groups
+        apps = [each.app for group in groups for each in group.registered]
+        urls = (urlsplit(app) for app in apps if isinstance(app, str) and "://" in app)
+        return frozenset(each.hostname or "" for each in urls)
+
     def refuse(self, host: str) -> None:
         """Refuse a host that is not the network's, where other hosts are refused.
 
@@ -73,10 +85,12 @@ class Egress:
             error = EgressError(
                 f"host `{host}` is none of the service network, the only one to call"
             )
-            error.add_note(self._advice(host_name(host)))
+            error.add_note(self.advice(host))
             raise error
 
-    def _advice(self, host: str) -> str:
+    def advice(self, host: str) -> str:
+        """Tell which names there are, or the one that was probably meant."""
+        host = host_name(host)
         names = sorted(self.names)
         if (full := self._full_name(host)) is not None:
             return f"what leaves the process needs the full name, `{full}`"
@@ -96,13 +110,13 @@ class Egress:
             return None
 
 
-def _names_of(configuration: Configuration) -> frozenset[str]:
-    names: set[str] = set()
+def _names_of(configuration: Configuration) -> dict[str, str]:
+    names: dict[str, str] = {}
     for service in configuration.services:
-        names.add(service.dns_name.lower())
+        names[service.dns_name.lower()] = service.dns_name
         if service.custom_domain_name:
-            names.add(service.custom_domain_name.lower())
-    return frozenset(names)
+            names[service.custom_domain_name.lower()] = service.dns_name
+    return names
 
 
 @lru_cache(maxsize=4096)
@@ -118,9 +132,13 @@ def is_lattice(host: str) -> bool:
     name = host_name(host)
     if _GENERATED.fullmatch(name):
         return True
+    return _in_ranges(host) or _in_ranges(name)
+
+
+def _in_ranges(text: str) -> bool:
     try:
         # A zone belongs to no address of Lattice.
-        address = ip_address(name.strip("[]"))
+        address = ip_address(text.strip("[]"))
     except ValueError:
         return False
     return any(address in each for each in _RANGES)

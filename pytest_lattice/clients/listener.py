@@ -6,8 +6,10 @@ service with a listener on it answers, as all of Lattice's addresses do.
 
 from __future__ import annotations
 
+import asyncio
+from errno import ECONNREFUSED, ETIMEDOUT
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from pytest_lattice.clients.address import base_url
@@ -16,22 +18,24 @@ from pytest_lattice.clients.wire import Origin
 from pytest_lattice.errors import HIDE, advised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_lattice.clients.wire import Site
     from pytest_lattice.model.configuration import Configuration
-    from pytest_lattice.routing.state import ServiceState
+    from pytest_lattice.routing.resolve import Way
 
 __tracebackhide__ = HIDE
+
+_T = TypeVar("_T")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Run(Protocol):
-    """Runs a coroutine on the loop of the sockets, from any other thread."""
+class Call(Protocol):
+    """Calls a function on the loop of the sockets, from any thread."""
 
-    def __call__(self, coroutine: Coroutine[Any, Any, Any], /) -> Any:  # noqa: ANN401  # what it returns
+    def __call__(self, function: Callable[[], _T], /) -> _T:
         """Give what it returns."""
 
 
@@ -57,16 +61,20 @@ class LiveServer:
 
     Args:
         sockets: where it listens.
-        run: runs on their loop.
+        call: calls a function on their loop.
         configuration: gives what is declared.
     """
 
     def __init__(
-        self, sockets: Sockets, *, run: Run, configuration: Callable[[], Configuration]
+        self,
+        sockets: Sockets,
+        *,
+        call: Call,
+        configuration: Callable[[], Configuration],
     ) -> None:
         """Listen on all the ports that services have."""
         self._sockets = sockets
-        self._run = run
+        self._call = call
         self._configuration = configuration
         self._ports: dict[int, int] = {}
         for port in sorted(_ports(configuration())):
@@ -109,17 +117,37 @@ class LiveServer:
         """
         return base_url(self._configuration().service(service)) + path
 
-    def find(self, host: str, port: int) -> Address | None:
-        """Tell where a name and a port lead; None for nowhere.
+    def dial(self, host: str, port: int) -> Address:
+        """Tell where somebody gets who connects to Lattice.
 
         Args:
-            host: a DNS name of a service.
+            host: the DNS name of a service, or else an address of Lattice, which leads
+                to all of them.
             port: of a listener.
+
+        Raises:
+            ConfigurationError: it is not clear which VPC calls.
+            ConnectionRefusedError: nothing listens on the port.
+            TimeoutError: the VPC is not associated with a service network.
+
+        AWS: vpc-lattice/latest/ug/how-it-works
         """
-        found = service_at(self._sockets.site, host, port)
-        if found is None or port not in found.listeners:
-            return None
+        way = way_to(self._sockets.site, host, port)
+        if way.network is None and way.stop is not None:
+            raise TimeoutError(ETIMEDOUT, way.stop.reason)
+        if way.service is not None and port not in way.service.listeners and way.stop:
+            raise ConnectionRefusedError(ECONNREFUSED, way.stop.reason)
+        if way.network is not None and port not in way.network.ports:
+            raise ConnectionRefusedError(
+                ECONNREFUSED,
+                f"no service of service network `{way.network.network.name}` has a "
+                f"listener on port {port}",
+            )
         return Address(LOOPBACK, self._real(port))
+
+    def is_on_loop(self) -> bool:
+        """Tell whether the event loop of the listeners runs in this very thread."""
+        return asyncio._get_running_loop() is self._sockets.site.loop  # noqa: SLF001  # the public one raises where none runs
 
     @property
     def ca_pem(self) -> str:
@@ -131,22 +159,17 @@ class LiveServer:
         """A file with `ca_pem`, which goes when the process ends."""
         return self._sockets.site.authority.file
 
-    def close(self) -> None:
-        """Close all connections, and listen no more."""
-        self._run(self._sockets.close())
-
     def _real(self, port: int) -> int:
         if port not in self._ports:
             make = partial(self._sockets.connection, port)
-            self._ports[port] = self._run(self._sockets.listen(make))
+            self._ports[port] = self._call(lambda: self._sockets.listen(make))
         return self._ports[port]
 
 
-def service_at(site: Site, host: str, port: int) -> ServiceState | None:
-    """Find the service that a name means in the network of a site's VPC."""
+def way_to(site: Site, host: str, port: int) -> Way:
+    """Follow a name and a port into the network of a site's VPC."""
     origin = Origin(site, site.source, port, host)
-    request = origin.request("GET", "/", (("host", host),), "HTTP/1.1")
-    return site.way(request).service
+    return site.way(origin.request("GET", "/", (("host", host),), "HTTP/1.1"))
 
 
 def _ports(configuration: Configuration) -> set[int]:

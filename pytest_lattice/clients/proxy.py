@@ -14,7 +14,7 @@ from http.client import responses
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pytest_lattice.clients.certificates import JAVA_PASSWORD
-from pytest_lattice.clients.listener import service_at
+from pytest_lattice.clients.listener import way_to
 from pytest_lattice.clients.relay import Side, dial, relay
 from pytest_lattice.clients.sockets import LOOPBACK, Sockets
 from pytest_lattice.clients.wire import Origin
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_lattice.clients.listener import Run
+    from pytest_lattice.clients.listener import Call
     from pytest_lattice.clients.wire import Site
     from pytest_lattice.model.caller import Caller
     from pytest_lattice.model.configuration import Configuration
@@ -51,7 +51,7 @@ class LiveProxy:
 
     Args:
         sockets: where it listens.
-        run: runs on their loop.
+        call: calls a function on their loop.
         configuration: gives what is declared.
         caller: finds a role or user by name, ARN or value.
         strict: whether other hosts are refused.
@@ -61,7 +61,7 @@ class LiveProxy:
         self,
         sockets: Sockets,
         *,
-        run: Run,
+        call: Call,
         configuration: Callable[[], Configuration],
         caller: Callable[[str | Caller], Caller],
         strict: bool,
@@ -70,7 +70,7 @@ class LiveProxy:
         self._authority = sockets.site.authority
         self._caller = caller
         names = _Names(sockets.site, configuration, strict=strict)
-        port = run(sockets.listen(lambda: _Visit(sockets, names)))
+        port = call(lambda: sockets.listen(lambda: _Visit(sockets, names)))
         #: The URL of the proxy.
         self.url = f"http://{LOOPBACK}:{port}"
 
@@ -187,7 +187,7 @@ class _Names:
         way = self._site.way(origin.request("GET", "/", (("host", host),), "HTTP/1.1"))
         if way.network is None and way.stop is not None:
             return _Refusal(504, way.stop.reason)
-        found = service_at(self._site, host, port)
+        found = way_to(self._site, host, port).service
         if found is None:
             # In clear text it is the network that answers.
             return _Refusal(502, way.stop.reason) if secure and way.stop else None

@@ -48,8 +48,8 @@ class Sockets:
         #: Where clients connect.
         self.listening: list[socket.socket] = []
 
-    async def listen(self, make: Callable[[], asyncio.Protocol]) -> int:
-        """Listen on a free port.
+    def listen(self, make: Callable[[], asyncio.Protocol]) -> int:
+        """Listen on a free port; to be called on the loop.
 
         Args:
             make: makes what takes a connection.

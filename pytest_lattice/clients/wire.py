@@ -91,7 +91,8 @@ class Site(NamedTuple):
 
     Args:
         entrance: where requests go.
-        source: the VPC and the address that clients live at.
+        place: gives the VPC and the address that clients live at; raises
+            `ConfigurationError` where that is not clear.
         way: follows a request to its listener.
         now: the network's time in microseconds since 1970.
         authority: certifies names.
@@ -101,13 +102,18 @@ class Site(NamedTuple):
     """
 
     entrance: Entrance
-    source: Source
+    place: Callable[[], Source]
     way: Callable[[LatticeRequest], Way]
     now: Callable[[], int]
     authority: Authority
     http2: bool
     loop: asyncio.AbstractEventLoop
     tasks: set[asyncio.Task[None]]
+
+    @property
+    def source(self) -> Source:
+        """Where clients live now; VPCs may be declared later."""
+        return self.place()
 
     def start(self, coroutine: Any) -> asyncio.Task[None]:  # noqa: ANN401  # a coroutine
         """Answer a request beside others."""

@@ -170,6 +170,13 @@ class NetworkState:
     arn: str
     services: Mapping[str, ServiceState]
 
+    @property
+    def ports(self) -> frozenset[int]:
+        """The ports that any of its services listens on."""
+        return frozenset(
+            port for service in self.services.values() for port in service.listeners
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -162,13 +163,23 @@ def test_service_may_come_later(network: LatticeNetwork, server: LiveServer) -> 
 
 
 def test_names_lead_to_addresses(network: LatticeNetwork, server: LiveServer) -> None:
-    """A name and a port of a listener are found, and nothing else is."""
+    """A name leads to the ports of its service, an address of Lattice to all ports."""
+    network.add(
+        Service("other", listeners=[Listener("HTTP", 81, default=FixedResponse(404))])
+    )
     name = network.service("orders").dns_name
 
-    assert server.find(name, 443) == server.address("orders")
-    assert server.find(name.upper() + ".", 80) == server.address("orders", 80)
-    assert server.find(name, 444) is None
-    assert server.find("nobody.example", 443) is None
+    assert server.dial(name, 443) == server.address("orders")
+    assert server.dial(name.upper() + ".", 80) == server.address("orders", 80)
+    assert server.dial("169.254.171.9", 81) == server.address("other")
+    for host, port, reason in (
+        (name, 81, "service `orders` has no listener on port 81; it has 443 (HTTPS), "),
+        ("169.254.171.9", 82, "no service of service network `default` has a listener"),
+    ):
+        with pytest.raises(ConnectionRefusedError) as caught:
+            server.dial(host, port)
+        assert caught.value.errno == errno.ECONNREFUSED
+        assert reason in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -209,8 +220,7 @@ def test_vpc_of_the_clients_is_the_servers() -> None:
         )
         name = network.service("orders").dns_name
         with network.server(vpc="near") as near, network.server(vpc="far") as far:
-            assert near.find(name, 80)
-            assert far.find(name, 80) is None
+            assert near.dial(name, 80) != far.dial(name, 80)
             for server in (near, far):
                 with socket.create_connection(server.address("orders")) as sock:
                     sock.sendall(

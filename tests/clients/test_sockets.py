@@ -22,7 +22,7 @@ def on_loop(use: Callable[[Sockets], Awaitable[None]]) -> None:
     async def main() -> None:
         site = Site(
             entrance=UNUSED,
-            source=UNUSED,
+            place=UNUSED,
             way=UNUSED,
             now=lambda: 0,
             authority=UNUSED,
@@ -39,7 +39,7 @@ def test_only_loopback_is_listened_on() -> None:
     """Nobody else on the network gets in."""
 
     async def use(sockets: Sockets) -> None:
-        port = await sockets.listen(lambda: sockets.connection(80))
+        port = sockets.listen(lambda: sockets.connection(80))
         with socket.create_connection(("127.0.0.1", port)) as sock:
             assert ipaddress.ip_address(sock.getpeername()[0]).is_loopback
         [bound] = [each.getsockname() for each in sockets.listening]
@@ -53,7 +53,7 @@ def test_connection_that_comes_at_the_end_is_closed() -> None:
     """What connects while it closes is not forgotten, at whatever moment."""
 
     async def use(sockets: Sockets) -> None:
-        port = await sockets.listen(lambda: sockets.connection(80))
+        port = sockets.listen(lambda: sockets.connection(80))
         clients = []
         for rounds in range(6):
             clients.append(socket.create_connection(("127.0.0.1", port)))

@@ -1,0 +1,251 @@
+"""Names of a network, found by every library that uses the sockets of this process.
+
+A name resolves to an address of Lattice, and connecting to this address leads to a live
+listener: not at once to the listener's own address, since many libraries keep the port
+that they were told.  Doors of several networks share all this: who opened last is asked
+first.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from pytest_lattice.clients.egress import is_lattice
+from pytest_lattice.clients.patches import applied
+from pytest_lattice.errors import HIDE, BlockingCallError
+from pytest_lattice.routing.resolve import host_name
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from pytest_lattice.clients.egress import Egress
+    from pytest_lattice.clients.listener import Address, LiveServer
+    from pytest_lattice.clients.patches import Host
+
+__tracebackhide__ = HIDE
+
+# AWS: vpc-lattice/latest/ug/security-groups; public transcripts: the last byte of the
+# IPv4 address stands in the IPv6 one
+_IPV4, _IPV6 = "169.254.171.{}", "fd00:ec2:80::a9fe:ab{:02x}"
+# The last bytes that names get; targets are called from the first.
+_OWN = range(32, 255)
+
+
+class Names:
+    """One open door: whose names are found, and where connections go.
+
+    Args:
+        server: where the network listens.
+        egress: knows its hosts.
+    """
+
+    def __init__(self, server: LiveServer, egress: Egress) -> None:
+        """Bind to a network; nothing is found yet."""
+        self.server = server
+        self.egress = egress
+
+    @contextmanager
+    def opened(self) -> Generator[None]:
+        """Answer for the names until the end of the block."""
+        _RESOLVER.open(self)
+        try:
+            yield
+        finally:
+            _RESOLVER.close(self)
+
+
+class _Addresses:
+    """Gives each generated name an address, as long as there are some."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[str, int] = {}
+        self._lock = RLock()
+
+    def of(self, name: str) -> tuple[str, str]:
+        """Return the IPv4 and the IPv6 address of a name."""
+        with self._lock:
+            number = self._bytes.setdefault(name, len(self._bytes))
+        last = _OWN[number % len(_OWN)]
+        return _IPV4.format(last), _IPV6.format(last)
+
+    def name(self, address: str) -> str | None:
+        """Return the one name that has an address, if it is one name's."""
+        last = ip_address(address).packed[-1]
+        with self._lock:
+            having = [
+                name
+                for name, number in self._bytes.items()
+                if _OWN[number % len(_OWN)] == last
+            ]
+        return having[0] if len(having) == 1 else None
+
+
+class _Resolver:
+    """What all that is patched asks: which addresses, and where they lead."""
+
+    def __init__(self) -> None:
+        #: Who opened last comes first; replaced as a whole, so readers need no lock.
+        self._doors: tuple[Names, ...] = ()
+        self._addresses = _Addresses()
+        self._lock = RLock()
+        self._undo = ExitStack()
+
+    # ---- opening and closing ------------------------------------------------
+
+    def open(self, door: Names) -> None:
+        with self._lock:
+            if not self._doors:
+                self._addresses = _Addresses()
+                self._undo = applied(self)
+            self._doors = (door, *self._doors)
+
+    def close(self, door: Names) -> None:
+        with self._lock:
+            self._doors = tuple(each for each in self._doors if each is not door)
+            if not self._doors:
+                self._undo.close()
+
+    # ---- what is asked ------------------------------------------------------
+
+    def find(self, host: Host) -> tuple[str, tuple[str, str]] | None:
+        """Look a name up.
+
+        Returns:
+            Its canonical name, with an IPv4 and an IPv6 address of Lattice; None for
+            what is found as it was before.
+
+        Raises:
+            EgressError: it is not to be called.
+            socket.gaierror: it is a name of Lattice, and no service has it.
+        """
+        text = _text(host)
+        door = self._of(text)
+        if door is not None:
+            name = door.egress.generated_name(text) or text
+            return name, self._addresses.of(name)
+        if _literal(text):
+            return None  # that it is called is noticed later
+        if is_lattice(text):
+            raise self._nobody(text)
+        self._refuse(text)
+        return None
+
+    def lead(self, host: Host, port: int, *, blocking: bool) -> Address | None:
+        """Tell where a connection leads.
+
+        Args:
+            host: an address or a name.
+            port: the port.
+            blocking: whether the calling thread waits for it.
+
+        Returns:
+            Where a listener is; None for what leads to where it led before.
+
+        Raises:
+            BlockingCallError: an app waits for the loop that it runs on.
+            ConfigurationError: it is not clear which VPC calls.
+            EgressError: it is not to be called.
+            OSError: as the system would say it.
+        """
+        text = _text(host)
+        if _literal(text) and is_lattice(text):
+            # AWS: any address of Lattice leads to any service, by server name or Host
+            name = self._addresses.name(text) or text
+            door = self._of(name) or next(iter(self._doors), None)
+        else:
+            name = text
+            door = self._of(text)
+            if door is None and is_lattice(text):
+                raise self._nobody(text)
+        if door is None:
+            self._refuse(text)
+            return None
+        if blocking and door.server.is_on_loop():
+            error = BlockingCallError(
+                f"an async app calls `{name}` with a blocking client, and so stops the "
+                "event loop that would have to answer"
+            )
+            error.add_note("call it in a thread, as by anyio.to_thread.run_sync")
+            raise error
+        return door.server.dial(name, port)
+
+    def pem_for(self, server_name: Host) -> str | None:
+        """Return the authority that certifies a server name, if it is one of ours."""
+        text = _text(server_name)
+        door = self._of(text)
+        if door is None and is_lattice(text):
+            door = next(iter(self._doors), None)
+        return None if door is None else door.server.ca_pem
+
+    # ---- how it is answered -------------------------------------------------
+
+    def _of(self, host: str) -> Names | None:
+        return next((each for each in self._doors if each.egress.knows(host)), None)
+
+    def _nobody(self, host: str) -> socket.gaierror:
+        # AWS is silent on names that nobody has; DNS knows no such name.
+        advice = self._doors[0].egress.advice(host) if self._doors else ""
+        text = f"no service has the name `{host}`; {advice}"
+        return socket.gaierror(socket.EAI_NONAME, text)
+
+    def _refuse(self, host: str) -> None:
+        for door in self._doors:
+            # The network's own requests to servers of the user's go where they want.
+            if door.egress.strict and not (
+                _is_local(host) or _is_one_of(host, door.egress.servers())
+            ):
+                door.egress.refuse(host)
+
+
+_RESOLVER = _Resolver()
+
+
+def _text(host: Host) -> str:
+    if host is None:
+        return ""
+    if isinstance(host, str):
+        return host
+    return bytes(host).decode("utf-8", "replace")
+
+
+def _literal(host: str) -> bool:
+    """Tell whether a host is an IP address, which nobody looks up."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _is_one_of(host: str, names: Iterable[str]) -> bool:
+    """Tell whether a host is one of these names, or an address of one."""
+    if host in names:
+        return True
+    return _literal(host) and any(
+        host in _found(name) for name in names if not _literal(name)
+    )
+
+
+def _found(name: str) -> set[str]:
+    try:
+        return {str(info[4][0]) for info in socket.getaddrinfo(name, None)}
+    except OSError:
+        return set()
+
+
+def _is_local(host: str) -> bool:
+    """Tell whether a host is this machine, as far as its name says so."""
+    name = host_name(host)
+    if name in {"", "localhost", socket.gethostname().lower()}:
+        return True
+    if name.endswith(".localhost"):
+        return True
+    if not _literal(host):
+        return False
+    address = ip_address(host.partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

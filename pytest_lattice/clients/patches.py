@@ -1,0 +1,288 @@
+"""What is replaced while names of a network are found: sockets, TLS, event loops.
+
+`applied` replaces it, and gives what puts everything back.  All decisions are the
+`Resolver`'s; here stands only how each library asks.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from contextlib import ExitStack
+from functools import partial, wraps
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from pytest_lattice.errors import HIDE, LatticeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_lattice.clients.listener import Address
+
+__tracebackhide__ = HIDE
+
+# As sockets take it.
+Host: TypeAlias = str | bytes | bytearray | None
+# What is replaced, and what libraries hand over.
+_Any: TypeAlias = Any
+
+
+class Resolver(Protocol):
+    """Decides where names and connections lead."""
+
+    def find(self, host: Host) -> tuple[str, tuple[str, str]] | None:
+        """Look a name up: its canonical name and addresses; None to look elsewhere."""
+
+    def lead(self, host: Host, port: int, *, blocking: bool) -> Address | None:
+        """Tell where a connection leads; None for where it led before."""
+
+    def pem_for(self, server_name: Host) -> str | None:
+        """Return the authority to trust for a server name; None to change nothing."""
+
+
+def applied(resolver: Resolver) -> ExitStack:
+    """Replace what finds hosts and connects to them in this process.
+
+    Args:
+        resolver: decides.
+
+    Returns:
+        What puts everything back when it is closed.
+    """
+    with ExitStack() as undo:
+        for owner, name, make in _patches():
+            original = getattr(owner, name)
+            if name in vars(owner):
+                undo.callback(setattr, owner, name, original)
+            else:
+                undo.callback(delattr, owner, name)  # so that it is inherited again
+            setattr(owner, name, wraps(original)(make(original, resolver)))
+        return undo.pop_all()
+
+
+def _patches() -> list[tuple[_Any, str, Callable[..., _Any]]]:
+    """List what is replaced: its owner, its name, and how."""
+    patches: list[tuple[_Any, str, Callable[..., _Any]]] = [
+        (socket, "getaddrinfo", _getaddrinfo),
+        (socket, "gethostbyname", _gethostbyname),
+        (socket, "gethostbyname_ex", _gethostbyname_ex),
+        (socket.socket, "connect", _connect),
+        (socket.socket, "connect_ex", _connect_ex),
+        (socket.socket, "sendto", _sendto),
+        (ssl.SSLContext, "wrap_socket", partial(_wrap, 4)),
+        (ssl.SSLContext, "wrap_bio", partial(_wrap, 3)),
+    ]
+    # These find hosts and connect in C. Not only if they are loaded: code under test
+    # may load them later.
+    if find_spec("uvloop"):
+        loop = import_module("uvloop").Loop
+        patches.append((loop, "getaddrinfo", _uvloop_getaddrinfo))
+        patches.append((loop, "create_connection", _uvloop_create_connection))
+    if find_spec("aiohttp") and find_spec("aiodns"):
+        async_resolver = import_module("aiohttp.resolver").AsyncResolver
+        patches.append((async_resolver, "resolve", _aiohttp_resolve))
+    return patches
+
+
+# ---- names ------------------------------------------------------------------
+
+
+def _getaddrinfo(original: _Any, resolver: Resolver) -> _Any:
+    def getaddrinfo(  # noqa: PLR0917  # as the library has it
+        host: _Any,
+        port: _Any,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> _Any:
+        numeric = flags & socket.AI_NUMERICHOST
+        found = None if numeric else resolver.find(host)
+        if found is None:
+            return original(host, port, family, type, proto, flags)
+        name, addresses = found
+        infos: list[_Any] = []
+        for kind, address in zip(_FAMILIES, addresses, strict=True):
+            if family in {0, kind}:
+                try:
+                    infos += original(address, port, kind, type, proto, flags)
+                except socket.gaierror:
+                    if family:
+                        raise
+                    # This machine has no such addresses, and others were asked for too.
+        if flags & socket.AI_CANONNAME and infos:
+            infos[0] = (*infos[0][:3], name, infos[0][4])
+        return infos
+
+    return getaddrinfo
+
+
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+
+def _gethostbyname(original: _Any, resolver: Resolver) -> _Any:
+    def gethostbyname(hostname: _Any, /) -> _Any:
+        found = resolver.find(hostname)
+        return original(hostname) if found is None else found[1][0]
+
+    return gethostbyname
+
+
+def _gethostbyname_ex(original: _Any, resolver: Resolver) -> _Any:
+    def gethostbyname_ex(hostname: _Any, /) -> _Any:
+        found = resolver.find(hostname)
+        if found is None:
+            return original(hostname)
+        name, (address, _) = found
+        aliases = [] if hostname == name else [hostname]
+        return name, aliases, [address]
+
+    return gethostbyname_ex
+
+
+# ---- connections ------------------------------------------------------------
+
+
+def _connect(original: _Any, resolver: Resolver) -> _Any:
+    def connect(self: socket.socket, address: _Any, /) -> _Any:
+        return original(self, _connecting(self, address, resolver))
+
+    return connect
+
+
+def _connect_ex(original: _Any, resolver: Resolver) -> _Any:
+    def connect_ex(self: socket.socket, address: _Any, /) -> _Any:
+        try:
+            led = _connecting(self, address, resolver)
+        except socket.gaierror:
+            raise  # as the original does
+        except OSError as error:
+            return error.errno
+        return original(self, led)
+
+    return connect_ex
+
+
+def _sendto(original: _Any, resolver: Resolver) -> _Any:
+    def sendto(self: socket.socket, data: _Any, *rest: _Any) -> _Any:
+        *flags, address = rest or (None,)
+        return original(self, data, *flags, _led(self, address, resolver))
+
+    return sendto
+
+
+def _connecting(sock: socket.socket, address: _Any, resolver: Resolver) -> _Any:
+    try:
+        return _led(sock, address, resolver)
+    except LatticeError:
+        sock.close()  # libraries do so for errors of the system only
+        raise
+
+
+def _led(sock: socket.socket, address: _Any, resolver: Resolver) -> _Any:
+    """Give the address that a socket is really to connect to."""
+    if sock.family not in _FAMILIES or not _is_address(address):
+        return address
+    host, port = address[:2]
+    found = resolver.lead(host, port, blocking=sock.gettimeout() != 0)
+    if found is None:
+        return address
+    if sock.type != socket.SOCK_STREAM:
+        # AWS: vpc-lattice/latest/ug/listeners: HTTP, HTTPS and TLS, so TCP
+        raise ConnectionRefusedError(
+            errno.ECONNREFUSED, f"nothing of Lattice takes datagrams, as to `{host}`"
+        )
+    if sock.family == socket.AF_INET6:
+        return (f"::ffff:{found.host}", found.port, *address[2:])
+    return tuple(found)
+
+
+def _is_address(address: _Any) -> bool:
+    """Tell whether it is one at all; what is not is left to the original to refuse."""
+    return (
+        isinstance(address, tuple)
+        and len(address) > 1
+        and isinstance(address[0], str | bytes | bytearray)
+        and isinstance(address[1], int)
+    )
+
+
+# ---- TLS --------------------------------------------------------------------
+
+
+def _wrap(place: int, original: _Any, resolver: Resolver) -> _Any:
+    """Replace what begins TLS; `place` is that of the server name in its arguments."""
+
+    def wrap(context: ssl.SSLContext, *args: _Any, **kwargs: _Any) -> _Any:
+        name = kwargs.get("server_hostname") or next(iter(args[place:]), None)
+        # What trusts nobody, or meets other names, stays as it is.
+        if name and context.verify_mode != ssl.CERT_NONE:
+            pem = resolver.pem_for(name)
+            if pem is not None:
+                context.load_verify_locations(cadata=pem)
+        return original(context, *args, **kwargs)
+
+    return wrap
+
+
+# ---- libraries that do it in C ------------------------------------------------
+
+
+def _uvloop_getaddrinfo(original: _Any, resolver: Resolver) -> _Any:
+    async def getaddrinfo(
+        self: _Any,
+        host: _Any,
+        port: _Any,
+        *,
+        family: int = 0,
+        type: int = 0,  # as the library has it
+        proto: int = 0,
+        flags: int = 0,
+    ) -> _Any:
+        if resolver.find(host) is not None:
+            return socket.getaddrinfo(host, port, family, type, proto, flags)
+        return await original(
+            self, host, port, family=family, type=type, proto=proto, flags=flags
+        )
+
+    return getaddrinfo
+
+
+def _uvloop_create_connection(original: _Any, resolver: Resolver) -> _Any:
+    async def create_connection(
+        self: _Any,
+        protocol_factory: _Any,
+        host: _Any = None,
+        port: _Any = None,
+        **options: _Any,
+    ) -> _Any:
+        found = None
+        if host:
+            found = resolver.lead(host, int(port or 0), blocking=False)
+        if found is not None:
+            if options.get("ssl") and options.get("server_hostname") is None:
+                options["server_hostname"] = host
+            host, port = found
+            options["family"] = socket.AF_INET
+        return await original(self, protocol_factory, host, port, **options)
+
+    return create_connection
+
+
+def _aiohttp_resolve(original: _Any, resolver: Resolver) -> _Any:
+    async def resolve(
+        self: _Any,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,
+    ) -> _Any:
+        if resolver.find(host) is None:
+            return await original(self, host, port, family)
+        # The one that asks sockets, and so the resolver.
+        threaded = import_module("aiohttp.resolver").ThreadedResolver()
+        return await threaded.resolve(host, port, family)
+
+    return resolve
