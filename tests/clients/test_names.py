@@ -16,6 +16,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import requests
+from botocore.auth import SigV4Auth  # type: ignore[import-untyped]  # it has none
+from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # see above
+from botocore.httpsession import (  # type: ignore[import-untyped]  # see above
+    URLLib3Session,
+)
 
 from pytest_lattice import (
     BlockingCallError,
@@ -30,10 +35,12 @@ from pytest_lattice import (
     TargetGroup,
     Vpc,
     assert_allowed,
+    assert_denied,
 )
 from tests.live_peers import PATIENCE
 from tests.model.refusals import refused, said
 from tests.name_peers import PEERS
+from tests.shop import READ_ONLY, SESSION, shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -443,6 +450,29 @@ def shop_and_library(network: LatticeNetwork) -> str:
         ServiceNetwork("library", services=["books"], vpcs=["far"]),
     )
     return network.service("orders").dns_name
+
+
+def test_signature_says_who_calls() -> None:
+    """A client that signs by itself is known by its signature, others are anonymous."""
+    with shop(READ_ONLY) as network, network.dns():
+        url = f"https://{network.service('orders').dns_name}/cart"
+        request = AWSRequest("GET", url)
+        request.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
+        request.context["payload_signing_enabled"] = False
+        credentials = network.configuration.caller("checkout").credentials
+        SigV4Auth(credentials, "vpc-lattice-svcs", "us-west-2").add_auth(request)
+        session = URLLib3Session(timeout=PATIENCE)
+        assert session.send(request.prepare()).status_code == 200
+        assert session.send(AWSRequest("GET", url).prepare()).status_code == 403
+        session.close()
+
+        signed, unsigned = network.exchanges
+        assert_allowed(signed, by="ReadOnly")
+        assert_denied(unsigned)
+        assert [each.resolved_user for each in network.access_log] == [
+            SESSION,
+            "Anonymous",
+        ]
 
 
 def test_vpc_is_the_doors(network: LatticeNetwork) -> None:
