@@ -175,10 +175,7 @@ class _Resolver:
 
     def pem_for(self, server_name: Host) -> str | None:
         """Return the authority that certifies a server name, if it is one of ours."""
-        text = _text(server_name)
-        door = self._of(text)
-        if door is None and is_lattice(text):
-            door = next(iter(self._doors), None)
+        door = self._of(_text(server_name))
         return None if door is None else door.server.ca_pem
 
     # ---- how it is answered -------------------------------------------------

@@ -93,6 +93,8 @@ def test_addresses_of_lattice(address: object) -> None:
         ("169.254.169.254", False),
         ("169.254.171.33.example.com", False),
         ("fd00:ec2:80::a9fe:ab21", True),
+        ("fd00:ec2:80::1", True),
+        ("[fd00:ec2:80::1]:443", True),
         ("fd00:ec2:80:1::1", False),
         ("fd00:ec2::254", False),
         ("", False),

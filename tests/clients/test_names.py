@@ -7,6 +7,7 @@ import errno
 import logging
 import socket
 import ssl
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -37,6 +38,7 @@ from pytest_lattice import (
     assert_allowed,
     assert_denied,
 )
+from tests import name_peers
 from tests.live_peers import PATIENCE
 from tests.model.refusals import refused, said
 from tests.name_peers import PEERS
@@ -228,6 +230,7 @@ def test_canonical_name_is_the_generated_one(
         )
         whole = socket.gethostbyname_ex("orders.example.com")
         address = socket.gethostbyname(name)
+        assert socket.gethostbyname_ex(name) == (name, [], [address])
 
     assert (first[3], second[4][0]) == (name, "fd00:ec2:80::a9fe:ab20")
     assert whole == (name, ["orders.example.com"], [address])
@@ -245,7 +248,29 @@ def test_every_form_of_a_name_is_found(
 ) -> None:
     """Case, a trailing dot and bytes make no difference."""
     with network.dns():
-        assert socket.getaddrinfo(form(name), 443)[0][4][0] == "169.254.171.32"
+        info, *_ = socket.getaddrinfo(form(name), 443, flags=socket.AI_CANONNAME)
+
+    assert (info[3], info[4]) == (name, ("169.254.171.32", 443))
+
+
+def test_machine_without_ipv6_finds_ipv4(
+    network: LatticeNetwork, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the machine cannot reach is left out, unless it is asked for by family."""
+    original = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, family: int, *rest: Any) -> Any:  # noqa: ANN401  # as the library's
+        if family == socket.AF_INET6:
+            raise socket.gaierror(socket.EAI_FAMILY, "no IPv6")
+        return original(host, port, family, *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with network.dns():
+        found = {info[4][0] for info in socket.getaddrinfo(name, 443)}
+        with pytest.raises(socket.gaierror, match="no IPv6"):
+            socket.getaddrinfo(name, 443, socket.AF_INET6)
+
+    assert found == {"169.254.171.32"}
 
 
 def test_numeric_flag_looks_nothing_up(network: LatticeNetwork, name: str) -> None:
@@ -341,6 +366,34 @@ def test_sockets_connect_by_address_and_by_name(
         assert dialed(given, 444, family) == errno.ECONNREFUSED
 
 
+def test_name_that_nobody_has_cannot_be_connected_to(
+    network: LatticeNetwork, name: str
+) -> None:
+    """It is an error also where others are numbers, as the system has it."""
+    with network.dns(), pytest.raises(socket.gaierror, match="did you mean"):
+        dialed(name.replace("orders", "order", 1), 443)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not for Windows")
+def test_uvloop_connects_by_either_family(network: LatticeNetwork, name: str) -> None:
+    """A family that is asked for is no obstacle to getting in."""
+
+    async def main(family: int) -> str:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        transport, _ = await loop.create_connection(
+            lambda: asyncio.StreamReaderProtocol(reader), name, 8080, family=family
+        )
+        transport.write(f"GET /v HTTP/1.0\r\nHost: {name}\r\n\r\n".encode())
+        answer = await reader.read()
+        transport.close()
+        return answer[-2:].decode()
+
+    with network.dns():
+        for family in (0, socket.AF_INET, socket.AF_INET6):
+            assert name_peers.uvloop_run(main(family)) == "/v"
+
+
 def test_what_is_no_address_is_the_systems_to_refuse(network: LatticeNetwork) -> None:
     """Wrong addresses raise what they always did."""
     with network.dns(), socket.socket() as sock:
@@ -379,6 +432,10 @@ def test_other_sockets_are_left_alone(network: LatticeNetwork) -> None:
             sock.bind(("127.0.0.1", 0))
             sock.sendto(b"x", sock.getsockname())
             assert sock.recv(1) == b"x"
+        with suppress(socket.gaierror):  # not every system finds these
+            socket.getaddrinfo("database.localhost", 80)
+            socket.getaddrinfo(socket.gethostname(), 80)
+        assert dialed("::ffff:127.0.0.1", port, socket.AF_INET6) == errno.ECONNREFUSED
         assert socket.getaddrinfo(None, 80)
         assert socket.getaddrinfo("127.0.0.1", 80)
 
