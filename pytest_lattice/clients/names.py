@@ -190,23 +190,23 @@ class _Resolver:
         return socket.gaierror(socket.EAI_NONAME, text)
 
     def _refuse(self, host: str) -> None:
-        for door in self._doors:
-            # The network's own requests to servers of the user's go where they want.
-            if door.egress.strict and not (
-                _is_local(host) or _is_one_of(host, door.egress.servers())
-            ):
-                door.egress.refuse(host)
+        doors = [door.egress for door in self._doors]
+        strict = [each for each in doors if each.strict]
+        if not strict or _is_local(host):
+            return
+        # The networks' own requests to servers of the user's go where they want.
+        if not any(_is_one_of(host, each.servers()) for each in doors):
+            strict[0].refuse(host)
 
 
 _RESOLVER = _Resolver()
 
 
 def _text(host: Host) -> str:
-    if host is None:
-        return ""
-    if isinstance(host, str):
-        return host
-    return bytes(host).decode("utf-8", "replace")
+    if isinstance(host, bytes | bytearray):
+        return host.decode("utf-8", "replace")
+    # What is of another type the system refuses.
+    return host if isinstance(host, str) else ""
 
 
 def _literal(host: str) -> bool:

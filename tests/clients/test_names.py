@@ -397,6 +397,9 @@ def test_uvloop_connects_by_either_family(network: LatticeNetwork, name: str) ->
 def test_what_is_no_address_is_the_systems_to_refuse(network: LatticeNetwork) -> None:
     """Wrong addresses raise what they always did."""
     with network.dns(), socket.socket() as sock:
+        for number in (5, 10**12):
+            with pytest.raises(TypeError):
+                socket.getaddrinfo(number, 443)  # type: ignore[arg-type]  # the wrong kind
         for wrong in ("169.254.171.32", ("169.254.171.32",), (1, 2), None):
             with pytest.raises(TypeError):
                 sock.connect(wrong)  # type: ignore[arg-type]  # the wrong kind
@@ -467,7 +470,7 @@ def test_refusal_names_the_host(network: LatticeNetwork, name: str) -> None:
 def test_targets_that_are_servers_may_be_called(
     network: LatticeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The network's own requests leave a strict door, by name and by address."""
+    """Requests of any open network leave a strict door, by name and by address."""
     connected: list[object] = []
 
     def getaddrinfo(host: str, *_: object) -> object:
@@ -479,7 +482,12 @@ def test_targets_that_are_servers_may_be_called(
     network.add(
         TargetGroup("servers", targets=["http://one.example.net:81", "http://10.0.0.9"])
     )
-    with network.dns(strict=True), socket.socket() as sock:
+    with (
+        LatticeNetwork() as other,
+        other.dns(strict=True),
+        network.dns(strict=True),
+        socket.socket() as sock,
+    ):
         assert socket.getaddrinfo("one.example.net", 81)
         for host in ("one.example.net", "198.51.100.1", "10.0.0.9"):
             sock.connect((host, 81))
