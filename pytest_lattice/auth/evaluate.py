@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_lattice.auth.identity import Identity
     from pytest_lattice.auth.keys import Reader
     from pytest_lattice.model.auth_policy import Condition, Policy, Statement
+    from pytest_lattice.model.source import SourceLocation
 
 Verdict: TypeAlias = Literal["ALLOW", "EXPLICIT_DENY", "IMPLICIT_DENY"]
 LayerName: TypeAlias = Literal["network", "service", "identity"]
@@ -63,6 +64,7 @@ class PolicySource(NamedTuple):
         owner: what they belong to, such as ``service `shop` ``.
         policies: the policies, which allow together; none allow nothing.
         any_value: see `conditions.compile_condition`.
+        place: where they were written; None for what Python code declared.
     """
 
     layer: LayerName
@@ -70,6 +72,7 @@ class PolicySource(NamedTuple):
     owner: str
     policies: tuple[Policy, ...]
     any_value: bool = False
+    place: SourceLocation | None = None
 
     @property
     def name(self) -> str:

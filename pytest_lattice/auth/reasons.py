@@ -14,6 +14,7 @@ from pytest_lattice.auth.evaluate import rows, value_of
 from pytest_lattice.auth.principal import lacking
 from pytest_lattice.auth.principal import shown as shown_principals
 from pytest_lattice.model.auth_policy import Principals, shown
+from pytest_lattice.model.source import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,16 +117,17 @@ class LayerResult(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The verdict in words."""
+        """The verdict in words, with the place of the policies."""
         source = self.source
+        name = f"{source.name}{written(source.place)}"
         names = ", ".join(each.label for each in self._deciding)
         if self.verdict == "ALLOW":
-            return f"{source.name} allows: {names}"
+            return f"{name} allows: {names}"
         if self.verdict == "EXPLICIT_DENY":
-            return f"{source.name} denies: {names}"
+            return f"{name} denies: {names}"
         if not source.policies:
-            return f"there is no {source.name}, so nothing allows"
-        return f"no statement of the {source.name} allows"
+            return f"there is no {name}, so nothing allows"
+        return f"no statement of the {name} allows"
 
 
 def explain_layer(source: PolicySource, call: Call) -> LayerResult:

@@ -151,6 +151,7 @@ class Guard:
         """Read every policy, so that a bad one is refused before any request."""
         self.settings = settings or AuthSettings()
         self._warn = warn or (lambda _: None)
+        self._any_value = self.settings.multivalued == "any"
         self._organizations = {
             account: each.id
             for each in configuration.organizations
@@ -312,17 +313,8 @@ class Guard:
         named: PolicyKind = (
             "network-based policy" if layer == "network" else "service-based policy"
         )
-        return self._source(layer, named, owner, policies)
-
-    def _source(
-        self,
-        layer: LayerName,
-        kind: PolicyKind,
-        owner: str,
-        policies: tuple[Policy, ...],
-    ) -> PolicySource:
-        any_value = self.settings.multivalued == "any"
-        return PolicySource(layer, kind, owner, policies, any_value)
+        place = resource.auth_policy_source or resource.source
+        return PolicySource(layer, named, owner, policies, self._any_value, place)
 
     def _read(self, text: str, where: str) -> Policy:
         return read_policy(text, where, settings=self.settings, warn=self._warn)
@@ -349,7 +341,9 @@ class Guard:
                 )
                 for n, text in enumerate(texts, start=1)
             )
-            return self._source("identity", kind, owner, policies)
+            return PolicySource(
+                "identity", kind, owner, policies, self._any_value, caller.source
+            )
 
         found = [
             source("service control policy", text)

@@ -215,6 +215,7 @@ class _Assembly:
         return {
             "auth_type": part.values.get("authType") or "NONE",
             "auth_policy": None if policy is None else policy.values["policy"],
+            "auth_policy_source": None if policy is None else policy.source,
         }
 
     def target_group(self, part: Part, targets: Sequence[object]) -> TargetGroup:

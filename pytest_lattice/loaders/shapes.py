@@ -175,7 +175,7 @@ def value_of(cls: type[Any], noun: str) -> Shape:
         cls: its class.
         noun: what errors call it, such as ``target group``.
     """
-    names = [each.name for each in fields(cls) if each.name != "source"]
+    names = [each.name for each in fields(cls) if each.compare]
 
     def read(value: Any, place: Place) -> Any:  # noqa: ANN401  # a document's
         if not isinstance(value, Mapping):
@@ -223,9 +223,12 @@ def definition(cls: type[Any]) -> dict[str, Any]:
     """Write the JSON Schema of a value, described by its docstring."""
     described = _descriptions(cls)
     properties: dict[str, Any] = {
-        name: {"description": described[name], **shape_of(cls, name).schema}
-        for name in _annotations(cls)
-        if name != "source"
+        each.name: {
+            "description": described[each.name],
+            **shape_of(cls, each.name).schema,
+        }
+        for each in fields(cls)
+        if each.compare
     }
     doc = inspect.getdoc(cls) or ""
     return {

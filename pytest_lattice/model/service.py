@@ -301,6 +301,8 @@ class Service(Value):
         id: ``svc-`` and 17 characters, as policies written for a deployed one
             have it; derived from account, Region and name unless given.
         source: where it was written, which loaders fill in.
+        auth_policy_source: where its auth policy was written, if that is a resource
+            of its own, which loaders fill in.
 
     Raises:
         ConfigurationError: a limit of AWS, or two listeners with one port or name.
@@ -321,6 +323,7 @@ class Service(Value):
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     id: str = ""
     source: SourceLocation | None = field(default=None, compare=False)
+    auth_policy_source: SourceLocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check AWS's limits."""

@@ -146,7 +146,8 @@ class Value:
         for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
             value = getattr(self, field.name)
             derived = isinstance(value, DerivedText | DerivedNumber)
-            if field.name == "source" or (derived and field.name not in shown):
+            # What is not compared, such as a place in a document, says nothing of it.
+            if not field.compare or (derived and field.name not in shown):
                 continue
             if not _is_default(field, value):
                 yield field, value

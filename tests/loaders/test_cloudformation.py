@@ -22,6 +22,7 @@ from pytest_lattice import (
     Forward,
     HeaderMatch,
     HealthCheck,
+    LatticeAssertionError,
     LatticeNetwork,
     LatticeWarning,
     Listener,
@@ -625,6 +626,79 @@ def test_values_know_where_they_were_written() -> None:
     assert str(rule.source) == f"{ORDERS}:{line}, BetaRule"
     assert one(loaded, Role, "auditor").source.name == "AuditRole"
     assert one(loaded, Vpc).source.name == "Vpc"
+
+
+GUARDED = """\
+Resources:
+  Mall:
+    Type: AWS::VpcLattice::ServiceNetwork
+    Properties: {Name: mall, AuthType: AWS_IAM}
+  MallPolicy:
+    Type: AWS::VpcLattice::AuthPolicy
+    Properties:
+      ResourceIdentifier: !Ref Mall
+      Policy:
+        Statement:
+          - {Sid: Everybody, Effect: Allow, Principal: "*", Action: "*", Resource: "*"}
+          - Sid: NoDelete
+            Effect: Deny
+            Principal: "*"
+            Action: "*"
+            Resource: "*"
+            Condition: {StringEquals: {vpc-lattice-svcs:RequestMethod: DELETE}}
+  Orders:
+    Type: AWS::VpcLattice::Service
+    Properties: {Name: orders, AuthType: AWS_IAM}
+  Http:
+    Type: AWS::VpcLattice::Listener
+    Properties:
+      ServiceIdentifier: !Ref Orders
+      Protocol: HTTP
+      DefaultAction: {FixedResponse: {StatusCode: 404}}
+  OrdersPolicy:
+    Type: AWS::VpcLattice::AuthPolicy
+    Properties:
+      ResourceIdentifier: !Ref Orders
+      Policy:
+        Statement:
+          - {Sid: Open, Effect: Allow, Principal: "*", Action: "*", Resource: "*"}
+  Link:
+    Type: AWS::VpcLattice::ServiceNetworkServiceAssociation
+    Properties: {ServiceNetworkIdentifier: !Ref Mall, ServiceIdentifier: !Ref Orders}
+  Vpc:
+    Type: AWS::EC2::VPC
+    Properties: {CidrBlock: 10.20.0.0/16}
+  Way:
+    Type: AWS::VpcLattice::ServiceNetworkVpcAssociation
+    Properties: {ServiceNetworkIdentifier: !Ref Mall, VpcIdentifier: !Ref Vpc}
+"""
+
+
+def test_a_denial_names_the_policy_and_where_it_was_written(tmp_path: Path) -> None:
+    """Allowed by the service, refused by the network: both policies have a place."""
+    template = tmp_path / "mall.yaml"
+    template.write_text(GUARDED, encoding="utf-8")
+    asked = network(*load_cloudformation(template)).authorize(
+        "DELETE", "http://orders/1"
+    )
+
+    with pytest.raises(LatticeAssertionError) as caught:
+        assert_allowed(asked)
+    _, _, steps = str(caught.value).partition("  caller ")
+    assert f"  caller {steps}".replace(str(tmp_path), "").splitlines() == [
+        "  caller    yes  an anonymous caller",
+        (
+            "  network   no   auth policy of service network `mall` "
+            "(/mall.yaml:5, MallPolicy) denies: Statement[1] `NoDelete`"
+        ),
+        "    Allow   yes  Statement[0] `Everybody`: allows",
+        "    Deny    yes  Statement[1] `NoDelete`: denies",
+        (
+            "  service   yes  auth policy of service `orders` "
+            "(/mall.yaml:27, OrdersPolicy) allows: Statement[0] `Open`"
+        ),
+        "    Allow   yes  Statement[0] `Open`: allows",
+    ]
 
 
 # ---- any document ----------------------------------------------------------------

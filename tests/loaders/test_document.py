@@ -82,6 +82,21 @@ def test_values_know_their_lines() -> None:
     ]
 
 
+def test_layers_name_the_place_of_their_policies() -> None:
+    """A policy that stands inside its owner has the place of the owner."""
+    with LatticeNetwork() as network:
+        network.add(*load(SHOP))
+        text = network.authorize("GET", "https://orders/", role="checkout").explain()
+
+    assert [line.partition(f"({SHOP}")[2] for line in text.splitlines()[-2:]] == [
+        ":4, shops) allows: Statement[0] `OurAccount`",
+        (
+            ":67, checkout) allows: Statement[0] of managed policy "
+            "`VPCLatticeServicesInvokeAccess`"
+        ),
+    ]
+
+
 def test_apps_are_bound_by_name() -> None:
     """What a test binds replaces what the document says."""
     made = load(SHOP, targets={"blue": "http://127.0.0.1:1"}, strict=True)

@@ -518,6 +518,17 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # no
     return found
 
 
+def test_an_auth_policy_has_the_place_of_its_manifest() -> None:
+    """What the policy decides is traced to the IAMAuthPolicy, not to the route."""
+    made = loaded(*BASE)
+    (web,) = [each for each in all_of(Service, made) if each.auth_policy]
+
+    assert web.source is not None
+    assert web.auth_policy_source is not None
+    assert web.source.name == "HTTPRoute default/web"
+    assert web.auth_policy_source.name == "IAMAuthPolicy default/auth"
+
+
 def test_what_junk_is_put_into_is_a_network() -> None:
     """The manifests of the next test run before anything is changed."""
     running(loaded(*BASE))

@@ -75,6 +75,20 @@ def test_orders_before_and_after_apply(name: str) -> None:
     assert found == (403 if name == "orders-plan.json" else 200)
 
 
+def test_an_auth_policy_has_the_place_of_its_own_resource() -> None:
+    """The place of a policy is not that of what it is attached to."""
+    network = running("orders-plan.json")
+    (shop,) = network.configuration.service_networks
+    place = shop.auth_policy_source
+
+    assert place is not None
+    assert place.name == f"{L}auth_policy.shop"
+    assert (
+        f"({place}) allows"
+        in network.authorize("GET", "https://orders/", role="checkout").explain()
+    )
+
+
 def test_module_with_for_each() -> None:
     """Services, listeners and rules of nested modules with keys work together."""
     network = running("catalog-module-plan.json")
