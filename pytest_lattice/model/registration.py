@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
-from pytest_lattice.model.target_group import Target
+from pytest_lattice.model.target_group import Target, as_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def with_registered(
     taken = {each.id for each in (*group.registered, *draining)}
     added = []
     for each in targets:
-        target = each if isinstance(each, Target) else Target(app=each)
+        target = as_target(each, f"target group `{group.name}`")
         if not target.id:
             target = replace(target, id=group.free_id(taken))
             taken.add(target.id)

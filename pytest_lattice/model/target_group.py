@@ -346,9 +346,7 @@ class TargetGroup(Value):
             raise advised(
                 f"{self._where}: targets is not a list", f"write [{_short(listed)}]"
             )
-        targets = [
-            each if isinstance(each, Target) else Target(app=each) for each in listed
-        ]
+        targets = [as_target(each, self._where) for each in listed]
         registered = []
         for target, known in zip(targets, self._known_ids(targets), strict=True):
             port = given(target.port)
@@ -480,6 +478,24 @@ class TargetGroup(Value):
             # AWS: on for HTTP1 groups, off for HTTP2, GRPC and TCP groups
             return self.protocol_version == "HTTP1"
         return self.health_check.enabled
+
+
+def as_target(thing: object, where: str) -> Target:
+    """Take a target, or an app as one.
+
+    Args:
+        thing: what the user listed.
+        where: whose target it is, such as ``target group `web` ``.
+
+    Raises:
+        ConfigurationError: it is None, which answers nothing.
+    """
+    if thing is None:
+        raise advised(
+            f"{where}: a target is `None`, which is no app",
+            "Target() is one that nothing is bound to",
+        )
+    return thing if isinstance(thing, Target) else Target(app=thing)
 
 
 def _short(thing: object) -> str:

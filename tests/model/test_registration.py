@@ -94,8 +94,15 @@ def test_targets_that_stay_keep_their_ids() -> None:
             [Target("i-1")],
             ["target group `web` registers `i-1` with port 80 twice"],
         ),
+        (
+            [None],
+            [
+                "target group `web`: a target is `None`, which is no app",
+                "Target() is one that nothing is bound to",
+            ],
+        ),
     ],
-    ids=["none", "too many", "duplicate"],
+    ids=["none", "too many", "duplicate", "nothing"],
 )
 def test_registration_is_refused(targets: list[object], said: list[str]) -> None:
     """AWS takes 1 to 100 targets in a call, and each once."""

@@ -693,6 +693,14 @@ def test_health_check_of_another_type_is_refused(check: object) -> None:
     ]
 
 
+def test_nothing_is_no_target() -> None:
+    """An app that is None, as a fixture without `return` gives it, serves nothing."""
+    assert refused(TargetGroup, "web", targets=["echo", None]) == [
+        "target group `web`: a target is `None`, which is no app",
+        "Target() is one that nothing is bound to",
+    ]
+
+
 def test_target_id_is_text() -> None:
     """A number is no id."""
     assert refused(Target, 5) == ["target id `5` is not text"]
