@@ -199,7 +199,11 @@ class Clock:
                 f"the clock cannot advance by `{given}`, which is no number of seconds",
                 f"write {given.total_seconds():.15g}",
             )
-        if isinstance(given, str) or given is None or not 0 <= seconds < inf:
+        try:
+            passes = 0 <= seconds < inf
+        except (TypeError, ArithmeticError):  # no number at all, or a Decimal of none
+            passes = False
+        if not passes:
             raise ConfigurationError(f"the clock cannot advance by `{seconds}` seconds")
         # A float too large for a whole number of microseconds is infinite by now.
         passed = seconds * 1_000_000

@@ -83,10 +83,13 @@ def own_hooks(plugins: Iterable[object]) -> pluggy.HookRelay:
 
     Raises:
         pluggy.PluginValidationError: a hook that does not exist, or an argument.
+        ConfigurationError: one plugin in place of a list.
     """
+    from pytest_lattice.model.value import listed
+
     own = _OwnHooks("pytest")
     own.add_hookspecs(sys.modules[__name__])
-    for plugin in plugins:
+    for plugin in listed(plugins, "network", "plugins"):
         own.register(plugin)
     own.check_pending()
     return own.hook

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from pytest_lattice.clients.address import header_pairs, place, request_to
 from pytest_lattice.decision.decide import Decision, authorize, decide
 from pytest_lattice.errors import HIDE, ConfigurationError, LatticeError, advised
-from pytest_lattice.model.message import Source
+from pytest_lattice.model.message import Source, check_method
 from pytest_lattice.model.names import DEFAULT_REGION
+from pytest_lattice.model.value import check_flag
 from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
@@ -76,9 +77,14 @@ class Questions:
         Raises:
             ConfigurationError: an unknown VPC, or an address that is not in it.
         """
-        if (vpc, address) not in self._places:
-            self._places[vpc, address] = place(self._state(), vpc, address)
-        return Source(*self._places[vpc, address], port)
+        try:
+            found = self._places.get((vpc, address))
+        except TypeError:  # a list, say, which `place` refuses in the user's words
+            found = None
+        if found is None:
+            found = place(self._state(), vpc, address)
+            self._places[vpc, address] = found
+        return Source(*found, port)
 
     def decide(self, request: LatticeRequest) -> Decision:
         """Decide what would happen to a request."""
@@ -114,8 +120,17 @@ class Questions:
         # A signature is of one moment.
         signer = caller and (caller.principal, self._clock.microseconds)
         key = (method, url, given, vpc, address, http2, signer)
-        request = self._requests.get(key)
+        try:
+            request = self._requests.get(key)
+        except TypeError:  # a list, say, which is refused below in the user's words
+            request = None
         if request is None:
+            check_method(method)
+            if not isinstance(url, str):
+                raise ConfigurationError(
+                    f"URL `{url}` is not of the form https://name/path"
+                )
+            check_flag(http2, "http2")
             request = request_to(
                 method,
                 url,

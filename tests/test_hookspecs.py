@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 import pytest
 
-from pytest_lattice import hookspecs
+from pytest_lattice import LatticeNetwork, hookspecs
 from pytest_lattice.hookspecs import own_hooks
+from tests.model.refusals import refused
 
 if TYPE_CHECKING:
-    from pytest_lattice import Exchange, LatticeNetwork
+    from pytest_lattice import Exchange
 
 HOOKS = {
     "pytest_lattice_configure": ["network"],
@@ -131,6 +132,14 @@ def test_misspelled_hook_is_refused() -> None:
         pluggy.PluginValidationError, match=r"unknown hook 'pytest_lattice_exchanges'"
     ):
         own_hooks([Misspelled()])
+
+
+def test_plugins_are_a_list() -> None:
+    """One plugin alone is told how to be given."""
+    assert refused(LatticeNetwork, plugins="x") == [
+        "network: plugins is not a list",
+        "write ['x']",
+    ]
 
 
 def test_wrong_argument_is_refused() -> None:

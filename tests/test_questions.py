@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from pytest_lattice import (
     assert_denied,
 )
 from pytest_lattice.questions import caller_of
+from tests.model.refusals import refused
 from tests.shop import CHECKOUT, INVOKE, OPEN, SESSION, policy, shop, statement
 
 
@@ -45,6 +47,62 @@ def test_undeclared_value_is_refused() -> None:
         for stranger in (Role("checkout", session="other"), User("checkout")):
             with pytest.raises(ConfigurationError, match="is not declared"):
                 caller_of(network.configuration, stranger)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ({"method": None}, ["method `None` is not text"]),
+        ({"method": []}, ["method `[]` is not text"]),
+        (
+            {"method": "GE/T"},
+            ["method `GE/T` is not of letters, digits and !#$%&'*+-.^_`|~"],
+        ),
+        (
+            {"method": ""},
+            ["method `` is not of letters, digits and !#$%&'*+-.^_`|~"],
+        ),
+        ({"url": []}, ["URL `[]` is not of the form https://name/path"]),
+        ({"vpc": {}}, ["unknown VPC `{}`", "no VPC is declared"]),
+        ({"address": []}, ["`[]` is not an IP address"]),
+        ({"address": 10**400}, [f"`{10**400}` is not an IP address"]),
+        ({"http2": []}, ["http2 `[]` is not true or false"]),
+        (
+            {"role": []},
+            ["`[]` is not declared", "add it to the network before it calls"],
+        ),
+    ],
+)
+def test_question_of_another_type_is_refused(
+    question: dict[str, Any], said: list[str]
+) -> None:
+    """What is not even text is told as it was written, and no error of Python's."""
+    with shop(OPEN) as network:
+        asked = {"method": "GET", "url": "https://orders/", **question}
+        assert refused(network.decide, **asked) == said
+        assert refused(network.authorize, **asked) == said
+
+
+def test_client_of_another_type_is_refused() -> None:
+    """So it is where clients are made."""
+    with shop(OPEN) as network:
+        assert refused(network.client, ["orders"]) == [
+            "unknown service `['orders']`",
+            "did you mean `orders`?",
+        ]
+        assert refused(network.client, "orders", vpc=[]) == [
+            "unknown VPC `[]`",
+            "no VPC is declared",
+        ]
+
+
+@pytest.mark.parametrize("method", ["get", "M-SEARCH", "x|y~"])
+def test_any_token_is_a_method(method: str) -> None:
+    """RFC 9110 lets a method be any token."""
+    with shop(OPEN) as network:
+        decision = network.decide(method, "https://orders/")
+
+    assert decision.request.method.lower() == method.lower()
 
 
 def test_closed_network_answers_no_question() -> None:

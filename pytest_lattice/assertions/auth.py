@@ -86,7 +86,7 @@ def assert_denied(
     _check_sid(by)
     if layer is not None and layer not in _LAYERS:
         raise unknown("layer", layer, _LAYERS)
-    if verdict is not None and verdict not in _VERDICTS:
+    if verdict is not None and verdict not in tuple(_VERDICTS):
         raise unknown("verdict", verdict, _VERDICTS)
     if by is not None and _VERDICTS.get(verdict or "") == "IMPLICIT_DENY":
         raise advised(

@@ -16,6 +16,7 @@ from pytest_lattice.loaders.shapes import (
     value_of,
 )
 from pytest_lattice.model.access_log import KEYS
+from pytest_lattice.model.message import check_method
 from pytest_lattice.model.value import Value
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class Case(Value):
                 f"request `{self.request}` is not a method and a URL",
                 "one is GET https://orders/v2/cart",
             )
+        check_method(self.method)
         self._set(name=self.name or self.request)
 
     @property

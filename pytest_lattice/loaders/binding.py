@@ -42,13 +42,13 @@ def bound_targets(
             targets, or, where it is strict, a target without an app.
     """
     groups = list(groups)
-    if isinstance(bindings, str):
-        if bindings != _ECHO:
-            raise advised(
-                f"targets `{bindings}` is not a mapping",
-                'write targets={"name of a target group": app}, or targets="echo"',
-            )
+    if bindings == _ECHO:
         bindings = {group.name: _ECHO for group in groups}
+    elif bindings != () and not isinstance(bindings, Mapping):
+        raise advised(
+            f"targets `{bindings}` is not a mapping",
+            'write targets={"name of a target group": app}, or targets="echo"',
+        )
     given = dict(bindings)
     _check_names(groups, given)
     return [(group, _targets(group, given, strict=strict)) for group in groups]

@@ -16,7 +16,9 @@ from pytest_lattice.loaders.cfn.callers import Callers
 from pytest_lattice.loaders.cfn.cloud import assembled
 from pytest_lattice.loaders.cfn.parts import parts_of, shares_of
 from pytest_lattice.loaders.cfn.stacks import CloudFormationStack, Stacks
+from pytest_lattice.loaders.reading import path_of
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, DEFAULT_REGION
+from pytest_lattice.model.value import check_text
 
 if TYPE_CHECKING:
     from pytest_lattice.loaders.assembly import Part
@@ -73,9 +75,12 @@ def load_cloudformation(
     AWS: AWSCloudFormation/latest/TemplateReference/AWS_VpcLattice
     """
     together = Stacks(
-        dict(values or {}), account=account, region=region, others=dict(stacks or {})
+        _mapping("values", values),
+        account=account,
+        region=region,
+        others=_mapping("stacks", stacks),
     )
-    given = dict(parameters or {})
+    given = _mapping("parameters", parameters)
     try:
         if isinstance(template, str | Path) and Path(template).is_dir():
             if stack:
@@ -85,7 +90,7 @@ def load_cloudformation(
             together.add_assembled(assembled(Path(template)), given)
         else:
             together.add(
-                stack or _stack_name(template),
+                _stack_name(stack, template),
                 CloudFormationStack(
                     template, parameters=given, account=account, region=region
                 ),
@@ -99,6 +104,12 @@ def load_cloudformation(
     return loaded
 
 
+def _mapping(name: str, value: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not isinstance(value, Mapping | None):
+        raise ConfigurationError(f"{name} `{value!r}` are not a mapping")
+    return dict(value or {})
+
+
 def _evaluated(together: Stacks) -> tuple[list[Part], list[Resource]]:
     parts = [part for each in together.all for part in parts_of(each)]
     shares = [share for each in together.all for share in shares_of(each)]
@@ -110,8 +121,11 @@ def _evaluated(together: Stacks) -> tuple[list[Part], list[Resource]]:
     return parts, found
 
 
-def _stack_name(template: Source) -> str:
+def _stack_name(given: str, template: Source) -> str:
+    check_text(given, "stack")
+    if given:
+        return given
     if isinstance(template, Mapping):
         return "stack"
-    name = Path(template).name.partition(".")[0]
+    name = path_of(template).name.partition(".")[0]
     return _NO_NAME.sub("-", name).strip("-") or "stack"

@@ -27,6 +27,7 @@ from pytest_lattice.model.names import DEFAULT_ACCOUNT, DEFAULT_REGION, identifi
 from pytest_lattice.model.service import Service
 from pytest_lattice.model.service_network import ServiceNetwork
 from pytest_lattice.model.target_group import DEFAULT_VPC, TargetGroup
+from pytest_lattice.model.value import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +86,7 @@ def load_gateway_api(
 
     AWS: aws-application-networking-k8s
     """
+    check_text(cluster, "cluster")
     objects = read_manifests(paths, namespace)
     owner = Cluster(cluster, vpc, account, region)
     groups = Groups(objects, owner, targets)

@@ -8,6 +8,7 @@ code.  Nothing in a document is executed; what is too large is refused unread.
 from __future__ import annotations
 
 import re
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -84,6 +85,17 @@ def column_of(container: object, key: object) -> int | None:
     return None
 
 
+def path_of(path: str | Path) -> Path:
+    """Take the path of a file.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if not isinstance(path, str | PathLike):
+        raise ConfigurationError(f"`{path!r}` is not a path")
+    return Path(path)
+
+
 def read_text(path: str | Path) -> str:
     """Read a file as UTF-8 text.
 
@@ -94,7 +106,7 @@ def read_text(path: str | Path) -> str:
         ConfigurationError: there is no such file, it is larger than 32 MiB, or it is
             not text.
     """
-    file = Path(path)
+    file = path_of(path)
     try:
         if file.stat().st_size > LARGEST:
             raise ConfigurationError(
@@ -107,6 +119,8 @@ def read_text(path: str | Path) -> str:
         raise ConfigurationError(
             f"`{path}` cannot be read: {error.strerror or error}"
         ) from None
+    except ValueError as error:  # a character that no name of a file has
+        raise ConfigurationError(f"`{path!r}` cannot be read: {error}") from None
 
 
 def parse_documents(text: str, file: str, *, tagged: Tagged | None = None) -> list[Any]:

@@ -247,8 +247,9 @@ class Metrics:
             raise ConfigurationError(
                 "a metric is that of a service or a target group; give one"
             )
-        if name not in _METRICS and name not in _NOT_MODELED:
-            raise unknown("metric", name, (*_METRICS, *_NOT_MODELED))
+        known = (*_METRICS, *_NOT_MODELED)
+        if name not in known:
+            raise unknown("metric", name, known)
         metric = _METRICS.get(name, _Metric(("TargetGroup",), None))
         dimension = "Service" if target_group is None else "TargetGroup"
         if dimension not in metric.dimensions:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
-from pytest_lattice.model.value import Value, first_twice, is_whole
+from pytest_lattice.model.value import Value, check_text, first_twice, is_whole
 
 __tracebackhide__ = HIDE
 
@@ -62,6 +62,7 @@ class WeightedTargetGroup(Value):
 
     def __post_init__(self) -> None:
         """Hold the weight to AWS's range."""
+        check_text(self.target_group, "target group")
         if not is_whole(self.weight, _WEIGHTS):
             raise ConfigurationError(
                 f"weight `{self.weight!r}` of target group `{self.target_group}` "

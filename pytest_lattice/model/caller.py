@@ -16,7 +16,13 @@ from unicodedata import category
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
 from pytest_lattice.model.credentials import Credentials, letters, secret
 from pytest_lattice.model.names import DEFAULT_ACCOUNT, check_account
-from pytest_lattice.model.value import Value, check_text, listed, read_only
+from pytest_lattice.model.value import (
+    Value,
+    check_text,
+    check_texts,
+    listed,
+    read_only,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +133,7 @@ class Role(Value):
         where = f"role `{self.name}`"
         _check_identity(self, "role", where)
         check_text(self.session, f"{where}: session")
+        check_texts(self, where, "source_identity", "federated_provider")
         if not _SESSION.fullmatch(self.session):
             raise ConfigurationError(
                 f"{where}: session `{self.session}` is not 2 to 64 of letters, digits "

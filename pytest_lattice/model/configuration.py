@@ -204,6 +204,8 @@ class Configuration:
 
     def target_group_of(self, service: Service, name: str) -> TargetGroup:
         """Find a target group that a service can forward to."""
+        if not isinstance(name, str):
+            raise _missing("target group", name, self.target_groups)
         key = ("target group", service.account, service.region, name)
         if key not in self._found:
             self._found[key] = self._target_group_of(service, name)
@@ -231,6 +233,8 @@ class Configuration:
         `default`, and an id that nobody declared, are taken as they are; they belong
         to the account and Region of what is declared.
         """
+        if not isinstance(name, str):
+            raise _missing("VPC", name, self.vpcs)
         key = ("VPC", name)
         if key not in self._found:
             self._found[key] = self._vpc(name)
@@ -348,6 +352,8 @@ class Configuration:
                 for known in names_there(each.source):
                     written.setdefault(known, []).append(each)
             self._found[key] = written | index
+        if not isinstance(name, str):  # a list, say, cannot even be looked up
+            raise _missing(kind, name, values)
         found: Sequence[_Named] = self._found[key].get(name, ())
         return found
 
@@ -414,8 +420,7 @@ def _only(
     kind: str, found: Sequence[_Named], name: str, values: Iterable[_Named]
 ) -> _Named:
     if not found:
-        names = ((each.name, *names_there(each.source)) for each in values)
-        raise unknown(kind, name, chain.from_iterable(names))
+        raise _missing(kind, name, values)
     if len(found) > 1:
         arns = {each.arn for each in found}
         # Sessions of one role differ by their ids only.
@@ -425,6 +430,11 @@ def _only(
             f"use an ARN: {', '.join(sorted(told))}",
         )
     return found[0]
+
+
+def _missing(kind: str, name: str, values: Iterable[_Named]) -> ConfigurationError:
+    names = ((each.name, *names_there(each.source)) for each in values)
+    return unknown(kind, name, chain.from_iterable(names))
 
 
 def _same_owner(one: Service | TargetGroup, other: ServiceNetwork | Service) -> bool:

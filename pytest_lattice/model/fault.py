@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Literal, TypeAlias, get_args
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
-from pytest_lattice.model.value import Value, check_text, is_whole
+from pytest_lattice.model.value import Value, check_flag, check_text, is_whole
 
 __tracebackhide__ = HIDE
 
@@ -84,6 +84,7 @@ class Fault(Value):
             raise self._wrong("reset_after", "a number of bytes")
         if self.times is not None and not is_whole(self.times, _WHOLE[1:]):
             raise self._wrong("times", "at least 1")
+        check_flag(self.real, f"{self._where}: real")
         if not isinstance(self.body, str | bytes):
             raise self._wrong("body", "text or bytes")
 

@@ -11,8 +11,15 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, TypeAlias
 
+from pytest_lattice.errors import HIDE, ConfigurationError
+from pytest_lattice.model.value import check_text
+
+__tracebackhide__ = HIDE
+
 # What must not be shown of a query: whoever has it can call.
 _PROOF = re.compile(r"(X-Amz-(?:Security-Token|Signature)=)[^&]+")
+# RFC 9110, 5.6.2: the characters of a token
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 HttpVersion: TypeAlias = Literal["HTTP/1.1", "HTTP/2"]
 
@@ -135,3 +142,16 @@ class LatticeResponse(NamedTuple):
 
     status: int
     headers: Headers
+
+
+def check_method(method: str) -> None:
+    """Refuse what no HTTP client can send as a method.
+
+    Raises:
+        ConfigurationError: it is not a token.
+    """
+    check_text(method, "method")
+    if not _TOKEN.fullmatch(method):
+        raise ConfigurationError(
+            f"method `{method}` is not of letters, digits and !#$%&'*+-.^_`|~"
+        )

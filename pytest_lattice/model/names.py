@@ -102,7 +102,9 @@ def check_account(account: str) -> None:
 
 def digest(*parts: str, length: int = 17) -> str:
     """Hash parts to `length` lower-case hexadecimal digits."""
-    return sha256("\0".join(parts).encode()).hexdigest()[:length]
+    # Half of a surrogate pair is no UTF-8, but text in Python.
+    text = "\0".join(parts).encode(errors="surrogatepass")
+    return sha256(text).hexdigest()[:length]
 
 
 @lru_cache(maxsize=8192)

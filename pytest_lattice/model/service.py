@@ -32,6 +32,7 @@ from pytest_lattice.model.value import (
     Value,
     check_flag,
     check_text,
+    check_texts,
     first_twice,
     given,
     is_whole,
@@ -174,7 +175,7 @@ class Rule(Value):
             if path is not None:
                 check_path(path, _PATH_LENGTH, where)
         check_flag(self.path_case_sensitive, f"{where}: path_case_sensitive")
-        check_text(self.method or "", f"{where}: method")
+        check_texts(self, where, "method")
         if self.method is not None and not 1 <= len(self.method) <= _METHOD_LENGTH:
             raise ConfigurationError(
                 f"{where} has a method of {len(self.method)} characters, "
@@ -344,7 +345,7 @@ class Service(Value):
                 f"{where}: idle timeout `{self.idle_timeout_seconds!r}` "
                 "is not from 60 to 600 seconds"
             )
-        check_text(self.custom_domain_name or "", f"{where}: custom domain name")
+        check_texts(self, where, "custom_domain_name", "certificate_arn")
         if self.custom_domain_name and not _CUSTOM_DOMAIN.fullmatch(
             self.custom_domain_name
         ):

@@ -7,6 +7,7 @@ A service network declares what it connects; who may connect what is the law of
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Literal, cast
@@ -35,7 +36,7 @@ from pytest_lattice.model.value import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_lattice.model.auth_policy import AuthType, PolicyDocument
     from pytest_lattice.model.source import SourceLocation
@@ -259,11 +260,14 @@ class ResourceShare(Value):
     def __post_init__(self) -> None:
         """Check the account and the principals."""
         check_account(self.account)
+        check_text(self.name, "the name of a resource share")
         where = f"resource share `{self.name}`"
         self._set(
             resources=listed(self.resources, where, "resources"),
             principals=listed(self.principals, where, "principals"),
         )
+        for resource in self.resources:
+            check_text(resource, f"{where}: resource")
         for principal in self.principals:
             check_text(principal, f"{where}: principal")
         known = (ACCOUNT_ID, _ORGANIZATION_ID, _UNIT_ID)
@@ -309,14 +313,20 @@ class Organization(Value):
                 f"`{self.id}` is not the id of an organization",
                 "one is like o-exampleorgid",
             )
-        members = [*listed(self.accounts, f"organization `{self.id}`", "accounts")]
+        where = f"organization `{self.id}`"
+        members = [*listed(self.accounts, where, "accounts")]
+        if not isinstance(self.units, Mapping):
+            raise ConfigurationError(
+                f"{where}: units `{self.units!r}` are not a mapping"
+            )
         for unit, accounts in self.units.items():
+            check_text(unit, f"{where}: unit")
             if not _UNIT_ID.fullmatch(unit):
                 raise advised(
                     f"`{unit}` is not the id of an organizational unit",
                     "one is like ou-ab12-exampleou",
                 )
-            members += listed(accounts, f"organization `{self.id}`", f"unit `{unit}`")
+            members += listed(accounts, where, f"unit `{unit}`")
         for account in members:
             check_account(account)
         units = ReadOnly({unit: tuple(self.units[unit]) for unit in self.units})

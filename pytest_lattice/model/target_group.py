@@ -28,7 +28,9 @@ from pytest_lattice.model.value import (
     DerivedNumber,
     DerivedText,
     Value,
+    check_flag,
     check_text,
+    check_texts,
     given,
     is_whole,
     read_only,
@@ -125,6 +127,8 @@ class HealthCheck(Value):
 
     def __post_init__(self) -> None:
         """Check AWS's limits."""
+        if self.enabled is not None:
+            check_flag(self.enabled, "health check enabled")
         for name, allowed in _HEALTH_LIMITS.items():
             value = getattr(self, name)
             if not is_whole(value, allowed):
@@ -257,6 +261,7 @@ class TargetGroup(Value):
             raise ConfigurationError(
                 f"{self._where}: type `{self.type}` is none of {', '.join(_TYPES)}"
             )
+        check_texts(self, self._where, "protocol", "protocol_version")
         if self.type == "LAMBDA":
             self._check_lambda()
         else:
@@ -293,7 +298,7 @@ class TargetGroup(Value):
             if given(getattr(self, name)) is not None:
                 raise ConfigurationError(f"{self._where}: type LAMBDA takes no {name}")
             self._set(**{name: None})
-        if self.lambda_event_structure_version not in {"V1", "V2"}:
+        if self.lambda_event_structure_version not in ("V1", "V2"):
             raise ConfigurationError(
                 f"{self._where}: lambda_event_structure_version "
                 f"`{self.lambda_event_structure_version}` is neither V1 nor V2"
@@ -315,7 +320,7 @@ class TargetGroup(Value):
             raise ConfigurationError(
                 f"{self._where}: port `{self.port!r}` is not from 1 to 65535"
             )
-        if self.ip_address_type not in {"IPV4", "IPV6"}:
+        if self.ip_address_type not in ("IPV4", "IPV6"):
             raise ConfigurationError(
                 f"{self._where}: IP address type `{self.ip_address_type}` "
                 "is neither IPV4 nor IPV6"
@@ -481,15 +486,7 @@ class TargetGroup(Value):
 
 
 def as_target(thing: object, where: str) -> Target:
-    """Take a target, or an app as one.
-
-    Args:
-        thing: what the user listed.
-        where: whose target it is, such as ``target group `web` ``.
-
-    Raises:
-        ConfigurationError: it is None, which answers nothing.
-    """
+    """Take a target of `where`, or an app as one; None is refused."""
     if thing is None:
         raise advised(
             f"{where}: a target is `None`, which is no app",

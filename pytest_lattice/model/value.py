@@ -104,10 +104,31 @@ def check_text(text: object, where: str) -> None:
     """Refuse what is not text.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is none; a value in place of its name is advised of it.
     """
-    if not isinstance(text, str):
-        raise ConfigurationError(f"{where} `{text!r}` is not text")
+    if isinstance(text, str):
+        return
+    error = ConfigurationError(f"{where} `{text!r}` is not text")
+    if isinstance(text, Value) and (name := getattr(text, "name", None)):
+        error.add_note(f"did you mean `{name}`?")
+    raise error
+
+
+def check_texts(value: object, where: str, *names: str) -> None:
+    """Refuse fields that are neither text nor None.
+
+    Args:
+        value: whose fields they are.
+        where: that in words, such as ``service `shop` ``.
+        names: the fields.
+
+    Raises:
+        ConfigurationError: one of them is something else.
+    """
+    for name in names:
+        text = getattr(value, name)
+        if text is not None:
+            check_text(text, f"{where}: {name.replace('_', ' ')}")
 
 
 def check_flag(flag: object, where: str) -> None:

@@ -147,7 +147,7 @@ def place_in(
     if rule is None:
         return Place(service.arn, found.name, None)
     for each in found.rules:
-        if rule in {each.priority, each.name}:
+        if rule in (each.priority, each.name):
             return Place(service.arn, found.name, each.name)
     names = (each.name for each in found.rules)
     raise unknown("rule", str(rule), names)
@@ -166,7 +166,7 @@ def _listener(service: Service, wanted: int | str | None) -> Listener:
             + " or ".join(f"listener={int(each.port)}" for each in listeners),
         )
     for each in listeners:
-        if wanted in {each.port, each.name}:
+        if wanted in (each.port, each.name):
             return each
     raise unknown("listener", str(wanted), (each.name for each in listeners))
 

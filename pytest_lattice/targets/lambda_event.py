@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 from pytest_lattice.errors import ConfigurationError, TargetError, unknown
-from pytest_lattice.model.value import is_whole
+from pytest_lattice.model.value import check_flag, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,6 +75,7 @@ _SHOWN: dict[type, str] = {
 }
 
 
+_FLAGS = ("flag_text", "null_body", "strict")
 _CHOICES = {
     "compressed_text": ("base64", "literal"),
     "v1_repeats": ("documented", "seen"),
@@ -133,6 +134,8 @@ class LambdaSettings:
             value = getattr(self, name)
             if value not in known:
                 raise unknown(f"setting {name} of Lambda functions", value, known)
+        for name in _FLAGS:
+            check_flag(getattr(self, name), f"setting {name} of Lambda functions")
         for name, allowed in _NUMBERS.items():
             value = getattr(self, name)
             if not is_whole(value, allowed):

@@ -212,6 +212,10 @@ def test_failed_signature_is_explained(network: LatticeNetwork) -> None:
             ["unknown verdict `explicitly`", "did you mean `explicit`?"],
         ),
         (
+            {"verdict": ["implicit"]},
+            ["unknown verdict `['implicit']`", "did you mean `implicit`?"],
+        ),
+        (
             {"by": "NoDelete", "verdict": "implicit"},
             [
                 "nothing denies implicitly by statement `NoDelete`",

@@ -64,6 +64,11 @@ expect:
             ],
         ),
         (
+            Case,
+            {"request": "GE/T https://orders/", "expect": Expectation(status=200)},
+            ["method `GE/T` is not of letters, digits and !#$%&'*+-.^_`|~"],
+        ),
+        (
             Expectation,
             {},
             ["nothing is expected", "expect allowed, denied, rule, status or more"],

@@ -99,6 +99,14 @@ def test_declared_targets_keep_id_and_port() -> None:
                 'write targets={"name of a target group": app}, or targets="echo"',
             ],
         ),
+        (
+            None,
+            False,
+            [
+                "targets `None` is not a mapping",
+                'write targets={"name of a target group": app}, or targets="echo"',
+            ],
+        ),
     ],
 )
 def test_what_is_refused(

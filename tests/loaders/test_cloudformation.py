@@ -585,6 +585,20 @@ def test_file_that_is_not_there() -> None:
     ]
 
 
+def test_arguments_are_mappings_and_text() -> None:
+    """An argument of another type is refused in its name."""
+    assert refused(load_cloudformation, None) == ["`None` is not a path"]
+    assert refused(load_cloudformation, ORDERS, stacks={"a": 1}) == [
+        "`1` is not a path"
+    ]
+    assert refused(load_cloudformation, ORDERS, parameters=["a"]) == [
+        "parameters `['a']` are not a mapping"
+    ]
+    assert refused(load_cloudformation, ORDERS, stack=["a"]) == [
+        "stack `['a']` is not text"
+    ]
+
+
 def test_account_and_region_are_checked() -> None:
     """An account is 12 digits."""
     assert refused(load_cloudformation, ORDERS, account="12") == [

@@ -259,6 +259,13 @@ def test_http_needs_no_certificate() -> None:
     )
 
 
+def test_cluster_has_a_name() -> None:
+    """Names of what the controller makes derive from it."""
+    assert refused(load_gateway_api, f"{FIXTURES}/orders", cluster=None) == [
+        "cluster `None` is not text"
+    ]
+
+
 def test_cluster_of_another_account() -> None:
     """Account and Region are those of the call, in every ARN."""
     owner = {"account": "210987654321", "region": "eu-west-1"}

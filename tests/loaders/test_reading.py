@@ -160,6 +160,10 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused(read_text, tmp_path / "no.yaml") == [
         f"`{tmp_path / 'no.yaml'}` cannot be read: No such file or directory"
     ]
+    assert refused(read_text, None) == ["`None` is not a path"]
+    assert refused(read_text, "a\0") == [
+        "`'a\\x00'` cannot be read: embedded null byte"
+    ]
     monkeypatch.setattr(reading, "LARGEST", 3)
     assert refused(read_text, marked) == [f"`{marked}` has 7 bytes, more than 3"]
 

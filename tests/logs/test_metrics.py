@@ -332,6 +332,10 @@ def test_metrics_stay_as_they_were_read(network: LatticeNetwork) -> None:
             ],
         ),
         (
+            {"metric": ["RequestTime"], "service": "orders"},
+            ["unknown metric `['RequestTime']`", "did you mean `RequestTime`?"],
+        ),
+        (
             {"metric": "TotalRequestCount", "service": "order"},
             ["unknown service `order`", "did you mean `orders`?"],
         ),

@@ -1,10 +1,12 @@
 """The actions of a rule: forward, or a fixed response."""
 
 from collections.abc import Mapping
+from math import nan
 
 import pytest
 
 from pytest_lattice.model.action import FixedResponse, Forward, WeightedTargetGroup
+from pytest_lattice.model.target_group import TargetGroup
 from tests.model.refusals import refused
 
 
@@ -89,10 +91,19 @@ def test_forward_spellings(
                 ],
                 id=f"weight-{weight!r}",
             )
-            for weight in (-1, 1000, 0.5, 1.0, "20", True, None)
+            for weight in (-1, 1000, 0.5, 1.0, "20", True, None, [0], nan, 10**400)
         ),
     ],
 )
 def test_forward_is_refused(written: object, expected: list[str]) -> None:
     """What AWS would not forward to is refused, with the culprit as written."""
     assert refused(Forward, written) == expected
+
+
+def test_weighted_target_group_has_a_name() -> None:
+    """What cannot be looked up is refused; a value is advised of its name."""
+    assert refused(WeightedTargetGroup, []) == ["target group `[]` is not text"]
+    assert refused(Forward, {TargetGroup("blue"): 1}) == [
+        "target group `TargetGroup('blue')` is not text",
+        "did you mean `blue`?",
+    ]

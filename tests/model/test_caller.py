@@ -202,6 +202,14 @@ def test_policies_are_kept_as_text() -> None:
         ),
         ({"session": None}, ["role `reader`: session `None` is not text"]),
         (
+            {"source_identity": ["ann"]},
+            ["role `reader`: source identity `['ann']` is not text"],
+        ),
+        (
+            {"federated_provider": 0},
+            ["role `reader`: federated provider `0` is not text"],
+        ),
+        (
             {"account": "1"},
             ["account `1` is not 12 digits"],
         ),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -221,6 +222,26 @@ def test_value_in_place_of_its_name_is_refused() -> None:
         "unknown VPC `Vpc('app')`",
         "known: `app`",
     ]
+
+
+@pytest.mark.parametrize(
+    ("find", "kind"),
+    [
+        (NAMED.service, "service"),
+        (NAMED.service_network, "service network"),
+        (NAMED.target_group, "target group"),
+        (lambda name: NAMED.target_group_of(SHOP, name), "target group"),
+        (NAMED.vpc, "VPC"),
+        (NAMED.caller, "role or user"),
+        (NAMED.logged_resource, "service or service network"),
+    ],
+)
+@pytest.mark.parametrize("name", [[], {}, None, 10**400])
+def test_what_is_no_name_names_nothing(
+    find: Callable[[Any], object], kind: str, name: object
+) -> None:
+    """What cannot even be looked up is unknown as any other name is."""
+    assert refused(find, name)[0] == f"unknown {kind} `{name}`"
 
 
 def test_ambiguous_name_is_refused() -> None:

@@ -123,6 +123,10 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"status": 500, "real": True},
         [f"{WHERE} is real, but nothing takes time"],
     ),
+    "real-of-another-type": (
+        {"latency": 1, "real": "no"},
+        [f"{WHERE}: real `'no'` is not true or false"],
+    ),
     "target-of-another-type": (
         {"failure": "refused", "target": 1},
         [f"{WHERE}: target `1` is not text"],

@@ -165,6 +165,11 @@ def test_ids_never_change() -> None:
     assert digest("a", "b") == "59b271ae1bbcb1d31"
 
 
+def test_digest_of_any_text() -> None:
+    """Text that no file could hold has a digest of its own."""
+    assert digest("\ud800") != digest("\ud801")
+
+
 def test_ids_tell_their_parts_apart() -> None:
     """Neither another prefix nor the same letters cut elsewhere give the same id."""
     ids = {

@@ -722,6 +722,11 @@ def test_weights_are_a_copy() -> None:
             lambda: Service("shop", custom_domain_name=5),  # type: ignore[arg-type]  # what is refused
             ["service `shop`: custom domain name `5` is not text"],
         ),
+        (lambda: rule(method=0), ["rule `priority-10`: method `0` is not text"]),
+        (
+            lambda: Service("shop", certificate_arn=[]),  # type: ignore[arg-type]  # what is refused
+            ["service `shop`: certificate arn `[]` is not text"],
+        ),
     ],
     ids=[
         "listener",
@@ -733,6 +738,8 @@ def test_weights_are_a_copy() -> None:
         "path",
         "header",
         "domain",
+        "method",
+        "certificate",
     ],
 )
 def test_wrong_type_is_refused(make: Callable[[], object], said: list[str]) -> None:

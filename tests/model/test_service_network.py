@@ -249,6 +249,22 @@ def test_share_is_received_by(principal: str, receiver: str) -> None:
             ["resource share `share`: resources is not a list", "write ['shop']"],
             id="resources",
         ),
+        pytest.param(
+            {"resources": [["shop"]]},
+            ["resource share `share`: resource `['shop']` is not text"],
+            id="resource",
+        ),
+        pytest.param(
+            {"resources": [ServiceNetwork("corp")]},
+            [
+                "resource share `share`: resource `ServiceNetwork('corp')` is not text",
+                "did you mean `corp`?",
+            ],
+            id="value",
+        ),
+        pytest.param(
+            {"name": []}, ["the name of a resource share `[]` is not text"], id="name"
+        ),
         pytest.param({"account": "1"}, ["account `1` is not 12 digits"], id="account"),
     ],
 )
@@ -293,6 +309,16 @@ def test_members_of_an_organization() -> None:
         ),
         pytest.param(
             {"accounts": ["1"]}, ["account `1` is not 12 digits"], id="account"
+        ),
+        pytest.param(
+            {"units": [ONE]},
+            [f"organization `o-exampleorgid`: units `['{ONE}']` are not a mapping"],
+            id="units",
+        ),
+        pytest.param(
+            {"units": {5: [ONE]}},
+            ["organization `o-exampleorgid`: unit `5` is not text"],
+            id="number",
         ),
         pytest.param(
             {"accounts": ONE},

@@ -184,6 +184,22 @@ def test_defaults_are_awss() -> None:
             "is neither V1 nor V2",
             id="lambda-event-version",
         ),
+        pytest.param(
+            {"type": "LAMBDA", "lambda_event_structure_version": []},
+            "target group `shop`: lambda_event_structure_version `[]` "
+            "is neither V1 nor V2",
+            id="lambda-event-list",
+        ),
+        pytest.param(
+            {"protocol": []},
+            "target group `shop`: protocol `[]` is not text",
+            id="protocol",
+        ),
+        pytest.param(
+            {"ip_address_type": {}},
+            "target group `shop`: IP address type `{}` is neither IPV4 nor IPV6",
+            id="ip-address-type",
+        ),
         *(
             pytest.param(
                 {"type": kind, "health_check": HealthCheck()},
@@ -512,6 +528,11 @@ def test_health_check_passes(fields: dict[str, Any]) -> None:
                 ("200,503", 503),
                 ("200-599", 599),
             )
+        ),
+        pytest.param(
+            {"enabled": []},
+            "health check enabled `[]` is not true or false",
+            id="enabled",
         ),
         pytest.param(
             {"matcher": "299-200"},

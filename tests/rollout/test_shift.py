@@ -105,6 +105,14 @@ CART = Rule(10, path="/cart", action=Forward("blue"), name="cart")
             ["unknown listener `443`", "known: `http-80`"],
         ),
         (
+            {"default": Forward("blue"), "rules": [CART], "rule": ["cart"]},
+            ["unknown rule `['cart']`", "did you mean `cart`?"],
+        ),
+        (
+            {"default": Forward("blue"), "listener": []},
+            ["unknown listener `[]`", "known: `http-80`"],
+        ),
+        (
             {
                 "default": Forward("blue"),
                 "more": [Listener("HTTPS", default=Forward("blue"))],

@@ -588,8 +588,12 @@ def test_strict_answers() -> None:
             {"memory_mb": 64},
             ["setting memory_mb of Lambda functions `64` is not from 128 to 10240"],
         ),
+        (
+            {"strict": "no"},
+            ["setting strict of Lambda functions `'no'` is not true or false"],
+        ),
     ],
-    ids=["choice", "text", "timeout", "memory"],
+    ids=["choice", "text", "timeout", "memory", "flag"],
 )
 def test_wrong_setting_is_refused(fields: dict[str, Any], said: list[str]) -> None:
     """A misspelled choice would silently be the other one."""

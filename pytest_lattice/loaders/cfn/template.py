@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import (
@@ -24,12 +23,14 @@ from pytest_lattice.loaders.reading import (
     located,
     mapping,
     parse_document,
+    path_of,
     read_text,
 )
 from pytest_lattice.model.source import SourceLocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import NoReturn
 
     from pytest_lattice.loaders.cfn.text import Node
@@ -133,7 +134,7 @@ def read_template(
     if isinstance(source, Mapping):
         body = _copied(source, name)
         return Template(name, None, None, body, _checked(name, body))
-    file, path = str(source), Path(source)
+    file, path = str(source), path_of(source)
     body = mapping(
         parse_document(read_text(source), file, tagged=_long_form), file, "the template"
     )
