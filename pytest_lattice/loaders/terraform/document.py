@@ -20,7 +20,7 @@ from pytest_lattice.errors import (
 from pytest_lattice.loaders.notices import Notices
 from pytest_lattice.loaders.reading import mapping, read_text
 from pytest_lattice.model.source import SourceLocation
-from pytest_lattice.model.value import HiddenText
+from pytest_lattice.model.value import HiddenText, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -295,6 +295,7 @@ class _Reader:
     def _instance(self, module: Module, tree: Mapping[str, Any]) -> None:
         document = self._document
         address = tree["address"]
+        check_text(address, f"{document.file}: address")
         change = self._changes.get(address, _Change(None, changes=False))
         sensitive = tree.get("sensitive_values") or {}
         values = _marked(tree.get("values") or {}, change.unknown, sensitive, document)

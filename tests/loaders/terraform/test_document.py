@@ -32,6 +32,9 @@ SHOW = "write it with `terraform show -json PLANFILE > plan.json`"
 SERVICE = f"{L}service.orders"
 
 
+NUMBERED = {"address": 5, "mode": "managed", "type": "aws_vpc", "name": "a"}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -67,6 +70,15 @@ SERVICE = f"{L}service.orders"
         (
             '{"format_version": "1.2", "planned_values": {"root_module": ["x"]}}',
             ["@PLAN: root_module is not a mapping", "it is `['x']`"],
+        ),
+        (
+            json.dumps(
+                {
+                    "format_version": "1.2",
+                    "values": {"root_module": {"resources": [NUMBERED]}},
+                }
+            ),
+            ["@PLAN: address `5` is not text"],
         ),
     ],
 )
