@@ -18,16 +18,15 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from pytest_lattice.errors import HIDE, ConfigurationError, advised
+from pytest_lattice.model.instant import date_of, microseconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 __tracebackhide__ = HIDE
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 #: The last microsecond that has a date.
-_END = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_END = microseconds_of(datetime.max.replace(tzinfo=UTC))
 #: When a network's time begins unless a test says otherwise.
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -104,7 +103,7 @@ class Clock:
     def __init__(self, start: datetime = START) -> None:
         """Set the clock."""
         #: Microseconds since 1970.
-        self.microseconds = self._start = (_utc(start) - _EPOCH) // _MICROSECOND
+        self.microseconds = self._start = microseconds_of(_utc(start))
         self._followers: list[Callable[[float], object]] = []
         # With a number, so that what is due at one time happens in the order asked.
         self._timers: list[tuple[int, int, Timer]] = []
@@ -114,7 +113,7 @@ class Clock:
     @property
     def now(self) -> datetime:
         """The time, in UTC."""
-        return _EPOCH + timedelta(microseconds=self.microseconds)
+        return date_of(self.microseconds)
 
     def advance(self, seconds: float) -> None:
         """Let time pass; what is due on the way happens, each at its time.

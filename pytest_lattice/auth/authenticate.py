@@ -8,7 +8,6 @@ AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hmac import compare_digest
 from operator import itemgetter
@@ -40,6 +39,7 @@ from pytest_lattice.auth.sigv4 import (
     signing_key,
 )
 from pytest_lattice.auth.wildcard import glob, parts_of
+from pytest_lattice.model.instant import microseconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +66,6 @@ MISMATCH = (
 _BAD_TOKEN = "The security token included in the request is invalid."  # noqa: S105  # words
 _OLD_TOKEN = "The security token included in the request is expired"  # noqa: S105  # words
 _KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 _MINUTE = 60
 _LONGEST_REGION_SET = 1024
@@ -368,7 +367,7 @@ def _check_token(claim: Claim, found: Known | None, now: int) -> Failure | None:
     if claim.token != credentials.session_token:
         return _wrong_token(claim, found)
     expires = credentials.expires
-    if expires is None or now < (expires - _EPOCH) // timedelta(microseconds=1):
+    if expires is None or now < microseconds_of(expires):
         return None
     detail = f"the session of {_whose(claim, found)} ended at {expires.isoformat()}"
     return Failure(EXPIRED_TOKEN, _OLD_TOKEN, detail)

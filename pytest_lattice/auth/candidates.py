@@ -5,7 +5,6 @@ These are guesses that read well; who uses them evaluates again.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +19,7 @@ from pytest_lattice.auth.wildcard import witness
 from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.model.auth_policy import shown
 from pytest_lattice.model.caller import Role, User
+from pytest_lattice.model.instant import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_lattice.model.caller import Caller
 
 _PATH = "vpc-lattice-svcs:RequestPath"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Values that are like none a policy is likely to name.
 _OTHERS = ("other", "0", "false", "true", "192.0.2.1", "2001:db8::1", "b3RoZXI=")
 _OTHER_ARN = "arn:aws:iam::000000000000:role/other"
@@ -141,7 +140,7 @@ def _neighbors(condition: Condition, value: str) -> Iterator[str]:
         time = moment(value)
         for second in (-1, 1):
             try:
-                near = _EPOCH + timedelta(microseconds=time or 0, seconds=second)
+                near = date_of((time or 0) + second * 1_000_000)
             except OverflowError:
                 continue
             yield f"{near:%Y-%m-%dT%H:%M:%SZ}"

@@ -8,11 +8,13 @@ AWS: IAM/latest/UserGuide/reference_sigv-create-signed-request
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
+
+from pytest_lattice.model.instant import date_of, microseconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +45,6 @@ _MONTHS = (
     "Nov",
     "Dec",
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 
 
@@ -116,7 +117,7 @@ def read_time(text: str) -> Moment | None:
         return None
     return Moment(
         f"{time.year:04}{time:%m%dT%H%M%SZ}",
-        (time - _EPOCH) // timedelta(microseconds=1),
+        microseconds_of(time),
     )
 
 
@@ -131,7 +132,7 @@ def time_text(microseconds: int) -> str:
 
 @lru_cache(maxsize=256)
 def _time_text(seconds: int) -> str:
-    time = _EPOCH + timedelta(seconds=seconds)
+    time = date_of(seconds * _SECOND)
     return f"{time.year:04}{time:%m%dT%H%M%SZ}"
 
 

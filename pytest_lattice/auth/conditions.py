@@ -12,7 +12,7 @@ import operator as compare
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -24,6 +24,7 @@ from pytest_lattice.auth.template import (
     variables_in,
 )
 from pytest_lattice.auth.wildcard import Part, glob
+from pytest_lattice.model.instant import microseconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +45,6 @@ _W3C = re.compile(
     r"\d{4}(-\d\d(-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?)?)?)?",
     re.ASCII,
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ARN_COMPONENTS = 6
 
 
@@ -114,7 +114,7 @@ def moment(text: str) -> int | None:
         time = datetime.fromisoformat(whole.upper())
         # AWS is silent on a time without a zone: UTC
         time = time if time.tzinfo else time.replace(tzinfo=UTC)
-        return (time - _EPOCH) // timedelta(microseconds=1)
+        return microseconds_of(time)
     except (ValueError, OverflowError):
         return None
 

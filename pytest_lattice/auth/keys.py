@@ -9,12 +9,13 @@ list_amazonvpclatticeservices
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 from pytest_lattice.model.caller import Role, User
+from pytest_lattice.model.instant import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 #: Reads the value of a key from a call.
 Reader: TypeAlias = "Callable[[Call], Value]"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Key(NamedTuple):
@@ -153,7 +152,7 @@ def _address(call: Call) -> str:
 
 
 def _now(call: Call) -> str:
-    return _iso(_EPOCH + timedelta(microseconds=call.now))
+    return _iso(date_of(call.now))
 
 
 def _epoch(call: Call) -> str:

@@ -7,10 +7,10 @@ it, so that recording costs next to nothing.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_lattice.model.access_log import AccessLogEntry
+from pytest_lattice.model.instant import date_of
 from pytest_lattice.model.outcome import Denied, Unreachable, Unroutable
 from pytest_lattice.routing.resolve import host_name
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 #: Under this key of its extensions a response carries its `Exchange`.
 EXTENSION = "pytest_lattice"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The log's field for each attribute of a certificate.
 _CERTIFICATE_FIELDS = {
     "caller_x509_issuer_ou": "issuer_ou",
@@ -122,7 +121,7 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
         service_arn=way.service.arn if way.service else "-",
         source_vpc_id=source.vpc,
         # AWS: whole seconds in UTC
-        start_time=f"{_time(decision.now):%Y-%m-%dT%H:%M:%SZ}",
+        start_time=f"{date_of(decision.now):%Y-%m-%dT%H:%M:%SZ}",
         request_method=request.method,
         # AWS is silent on the query string: the raw path only
         request_path=request.path or "-",
@@ -179,10 +178,6 @@ def _caller_fields(decision: Decision) -> dict[str, Any]:
             if (value := getattr(certificate, name))
         }
     return fields
-
-
-def _time(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _head_size(request: LatticeRequest) -> int:

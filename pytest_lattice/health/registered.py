@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pytest_lattice.model.instant import date_of
 from pytest_lattice.model.target_health import TargetHealth
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 # The states whose reason is what a probe said.
 _EXPLAINED = frozenset({"INITIAL", "UNHEALTHY"})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Registered:
@@ -71,7 +70,7 @@ class Registered:
         if self.pinned is not None or self.health.status not in _EXPLAINED:
             return ""
         if self.verdict is None:
-            return f"no health check before {_at(self.due):%Y-%m-%d %H:%M:%S}"
+            return f"no health check before {date_of(self.due):%Y-%m-%d %H:%M:%S}"
         return self.verdict.said
 
     def become(self, health: Health, now: int) -> None:
@@ -94,9 +93,5 @@ class Registered:
             # AWS: AWS CLI examples of list-targets: the one reason that is known
             reason_code="HealthCheckFailed" if failed else None,
             last_check=None if self.verdict is None else self.verdict.said,
-            since=_at(self.since),
+            since=date_of(self.since),
         )
-
-
-def _at(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)

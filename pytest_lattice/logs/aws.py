@@ -9,13 +9,13 @@ from __future__ import annotations
 import gzip
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from itertools import groupby
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from pytest_lattice.errors import HIDE, DeliveryError
+from pytest_lattice.model.instant import date_of
 from pytest_lattice.model.names import digest
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = HIDE
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 # AWS: vpc-lattice/latest/ug/monitoring-access-logs: typically within two minutes
 _DELAY = 120 * _SECOND
@@ -240,7 +239,7 @@ def object_key(place: Place, end: int, suffix: str) -> str:
     AWS: vpc-lattice/latest/ug/monitoring-access-logs
     """
     _, resource, region, account = place
-    time = _EPOCH + timedelta(microseconds=end)
+    time = date_of(end)
     folders = [place.destination.prefix] if place.destination.prefix else []
     folders += ["AWSLogs", account, "VpcLattice", "AccessLogs", region]
     name = (

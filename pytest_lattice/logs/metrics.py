@@ -8,7 +8,7 @@ AWS: vpc-lattice/latest/ug/monitoring-cloudwatch
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +20,7 @@ from pytest_lattice.errors import (
     unknown,
 )
 from pytest_lattice.logs.tally import MINUTE
+from pytest_lattice.model.instant import EPOCH
 from pytest_lattice.model.text import aligned
 from pytest_lattice.model.value import ReadOnly, is_whole, listed
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 __tracebackhide__ = HIDE
 
 NAMESPACE = "AWS/VpcLattice"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 # AWS: AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics
 _DATAPOINTS = 1440
@@ -232,7 +232,7 @@ class Metrics:
         found = zip(minutes, self._tally.within(arn, minutes), strict=True)
         return tuple(
             Datapoint(
-                _EPOCH + minute * _MINUTE,
+                EPOCH + minute * _MINUTE,
                 ReadOnly({name: read(kinds) for name, read in readers.items()}),
                 asked.unit,
             )
@@ -327,7 +327,7 @@ _COLUMNS = {
 def _since_epoch(moment: object, name: str) -> timedelta:
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise ConfigurationError(f"{name} `{moment}` is no time with a time zone")
-    return moment - _EPOCH
+    return moment - EPOCH
 
 
 def _reader(

@@ -8,7 +8,7 @@ goes through to the test unless that is switched off.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache, partial
 from http import HTTPStatus
 from inspect import isawaitable, iscoroutine
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from pytest_lattice.errors import BlockingCallError, TargetError
+from pytest_lattice.model.instant import EPOCH
 from pytest_lattice.model.message import LatticeResponse
 from pytest_lattice.model.names import digest
 from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
@@ -108,7 +109,7 @@ def _name_and_version(arn: str) -> tuple[str, str]:
 @lru_cache
 def _log_stream(arn: str, version: str, days: int) -> str:
     """Name the one log stream that a function writes on a day."""
-    day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=days)
+    day = EPOCH + timedelta(days=days)
     return f"{day:%Y/%m/%d}/[{version}]{digest(arn, length=32)}"
 
 
