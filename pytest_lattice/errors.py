@@ -20,10 +20,12 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from operator import methodcaller
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_Error = TypeVar("_Error", bound=BaseException)
 
 
 class LatticeError(Exception):
@@ -73,6 +75,18 @@ class LatticeAssertionError(LatticeError, AssertionError):
 HIDE = methodcaller("errisinstance", LatticeError)
 
 
+def notes_of(error: BaseException) -> tuple[str, ...]:
+    """Return the notes on an error."""
+    return tuple(getattr(error, "__notes__", ()))
+
+
+def noted(error: _Error, notes: Iterable[str]) -> _Error:
+    """Put notes on an error, such as those of the one it takes the place of."""
+    for note in notes:
+        error.add_note(note)
+    return error
+
+
 def advised(message: str, advice: str) -> ConfigurationError:
     """Build an error with advice as its note.
 
@@ -80,9 +94,7 @@ def advised(message: str, advice: str) -> ConfigurationError:
         message: what is wrong.
         advice: how to put it right.
     """
-    error = ConfigurationError(message)
-    error.add_note(advice)
-    return error
+    return noted(ConfigurationError(message), [advice])
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigurationError:

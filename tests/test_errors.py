@@ -13,6 +13,8 @@ from pytest_lattice.errors import (
     LatticeError,
     TargetError,
     advised,
+    noted,
+    notes_of,
     unknown,
 )
 from tests.model.refusals import said
@@ -107,3 +109,15 @@ def test_known_names_may_come_once() -> None:
         "unknown VPC `x`",
         "known: `app`",
     ]
+
+
+def test_notes_go_from_error_to_error() -> None:
+    """What takes the place of an error has its advice; one without has none."""
+    first = advised("no", "try this")
+    first.add_note("or that")
+
+    assert notes_of(noted(TargetError("other"), notes_of(first))) == (
+        "try this",
+        "or that",
+    )
+    assert notes_of(TargetError("other")) == ()

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_lattice.cases.check import check
 from pytest_lattice.cases.document import read_cases
-from pytest_lattice.errors import LatticeError, LatticeWarning
+from pytest_lattice.errors import LatticeError, LatticeWarning, notes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -120,4 +120,4 @@ def _unused(name: str, taken: set[str]) -> str:
 
 
 def _text(error: Exception) -> str:
-    return "\n".join((str(error), *getattr(error, "__notes__", ())))
+    return "\n".join((str(error), *notes_of(error)))

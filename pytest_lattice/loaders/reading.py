@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from pytest_lattice.errors import HIDE, ConfigurationError, advised
+from pytest_lattice.errors import HIDE, ConfigurationError, advised, noted, notes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -320,10 +320,8 @@ def located(error: ConfigurationError, place: object) -> ConfigurationError:
     """
     if error.place is not None:
         return error
-    moved = type(error)(f"{error} ({place})")
+    moved = noted(type(error)(f"{error} ({place})"), notes_of(error))
     moved.place = place
-    for note in getattr(error, "__notes__", ()):
-        moved.add_note(note)
     return moved
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from pytest_lattice.errors import HIDE, DeliveryError, LatticeWarning
+from pytest_lattice.errors import HIDE, DeliveryError, LatticeWarning, noted, notes_of
 from pytest_lattice.logs.aws import SINKS, Line, Place, reason_of
 from pytest_lattice.model.log_destination import log_destination
 
@@ -164,9 +164,7 @@ class Queue:
         )
         count = len(self._waiting)
         failure.add_note(f"{count} {'entry waits' if count == 1 else 'entries wait'}")
-        for note in getattr(error, "__notes__", ()):
-            failure.add_note(note)
-        return failure
+        return noted(failure, notes_of(error))
 
     def _tell_dropped(self) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from inspect import isawaitable, iscoroutine
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from pytest_lattice.errors import BlockingCallError, TargetError
+from pytest_lattice.errors import BlockingCallError, TargetError, notes_of
 from pytest_lattice.model.instant import EPOCH
 from pytest_lattice.model.message import LatticeResponse
 from pytest_lattice.model.names import digest
@@ -227,7 +227,7 @@ class FunctionTarget:
 
     def _lets_through(self, request: TargetRequest, error: Exception) -> bool:
         note = f"while calling {self._described(request)}"
-        if note not in getattr(error, "__notes__", ()):
+        if note not in notes_of(error):
             error.add_note(note)
         # a call that would wait for itself is the test's mistake, not the handler's
         return self._raise_exceptions or isinstance(error, BlockingCallError)

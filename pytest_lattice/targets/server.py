@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_lattice.errors import notes_of
 from pytest_lattice.model.message import LatticeResponse
 
 if TYPE_CHECKING:
@@ -56,5 +57,5 @@ def note_target(error: Exception, route: Route) -> None:
         f"raised behind target `{route.target.id}` "
         f"of target group `{route.target_group.name}`"
     )
-    if note not in getattr(error, "__notes__", ()):
+    if note not in notes_of(error):
         error.add_note(note)

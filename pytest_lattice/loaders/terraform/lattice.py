@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.errors import HIDE, UnsupportedFeatureError, unknown
+from pytest_lattice.errors import (
+    HIDE,
+    UnsupportedFeatureError,
+    noted,
+    notes_of,
+    unknown,
+)
 from pytest_lattice.loaders.assembly import RESOURCE_LOGS
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.loaders.terraform.attributes import Attributes, known
@@ -166,8 +172,7 @@ class _Parts:
             known = (*_ATTRIBUTES, *_LEFT_OUT)
             error = unknown("resource type of VPC Lattice", instance.type, known)
             unsupported = UnsupportedFeatureError(str(error))
-            unsupported.add_note(error.__notes__[0])
-            raise located(unsupported, instance.source)
+            raise located(noted(unsupported, notes_of(error)), instance.source)
 
     # ---- parts ------------------------------------------------------------------
 

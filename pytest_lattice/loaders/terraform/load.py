@@ -6,7 +6,14 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.errors import HIDE, ConfigurationError, advised, unknown
+from pytest_lattice.errors import (
+    HIDE,
+    ConfigurationError,
+    advised,
+    noted,
+    notes_of,
+    unknown,
+)
 from pytest_lattice.loaders.assembly import assemble
 from pytest_lattice.loaders.shares import implied_shares
 from pytest_lattice.loaders.terraform.document import read_document
@@ -218,15 +225,11 @@ def _hiding(sensitive: set[str]) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        notes = getattr(error, "__notes__", [])
-        said = [str(error), *notes]
+        said = [str(error), *notes_of(error)]
         hidden = [_without(text, sensitive) for text in said]
         if hidden == said:
             raise
-        clean = type(error)(hidden[0])
-        for note in hidden[1:]:
-            clean.add_note(note)
-        raise clean from None
+        raise noted(type(error)(hidden[0]), hidden[1:]) from None
 
 
 def _without(text: str, sensitive: set[str]) -> str:
