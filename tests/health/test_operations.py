@@ -400,6 +400,48 @@ def test_held_status_ends_with_the_registration(network: LatticeNetwork) -> None
 # ------------------------------------------------------------------------------ async
 
 
+class Beaten:
+    """The lock of changes, which another thread had first and changed something."""
+
+    def __init__(self, lock: Any, change: Callable[[], None]) -> None:  # noqa: ANN401  # an RLock has no class
+        """Let the change happen before the lock is first held."""
+        self._lock, self._changes = lock, [change]
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        if self._changes:
+            self._changes.pop()()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda network: network.set_target_status("web", "i-1", "UNHEALTHY"),
+        lambda network: network.target_health("web"),
+        lambda network: network.register_targets("web", "echo"),
+        lambda network: network.deregister_targets("web", "i-1"),
+    ],
+    ids=["status", "health", "register", "deregister"],
+)
+def test_group_that_another_thread_takes_away(
+    network: LatticeNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[LatticeNetwork], None],
+) -> None:
+    """A group that is gone before the lock is held is unknown."""
+    everything = network.configuration.resources
+    beaten = Beaten(network._change, lambda: network.remove(*everything))  # noqa: SLF001  # no race can be asked for
+    monkeypatch.setattr(network, "_change", beaten)
+
+    assert refused(ask, network) == [
+        "unknown target group `web`",
+        "no target group is declared",
+    ]
+
+
 def test_rolling_update_from_a_running_loop() -> None:
     """All of it works beside awaiting clients on one loop."""
     old, new = Asgi(), Asgi()
