@@ -1,7 +1,11 @@
-"""IAM roles and users of a plan or state, with their identity-based policies."""
+"""IAM roles and users of plans and states, with their identity-based policies.
+
+What a group has, its users have.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.errors import HIDE, ConfigurationError
@@ -9,6 +13,7 @@ from pytest_lattice.loaders.managed import LeftOut, policy_of_aws
 from pytest_lattice.loaders.reading import located
 from pytest_lattice.loaders.terraform.document import UNKNOWN
 from pytest_lattice.loaders.terraform.links import (
+    IAM_GROUP,
     MANAGED_POLICY,
     ROLE,
     USER,
@@ -17,7 +22,7 @@ from pytest_lattice.loaders.terraform.links import (
 from pytest_lattice.model.caller import MANAGED_PREFIX, Role, User
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_lattice.loaders.terraform.document import Document, Instance, Json
     from pytest_lattice.loaders.terraform.links import Links
@@ -26,29 +31,66 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = HIDE
 
-# Type of resource, its attribute that names the caller, and whose policy it is.
-_INLINE = {
-    "aws_iam_role_policy": ("role", ROLE),
-    "aws_iam_user_policy": ("user", USER),
+# What attributes name; one in the plural is a list.
+_KINDS = {
+    "role": ROLE,
+    "user": USER,
+    "group": IAM_GROUP,
+    "roles": ROLE,
+    "users": USER,
+    "groups": IAM_GROUP,
 }
-_ATTACHED = {
-    "aws_iam_role_policy_attachment": (("role", ROLE),),
-    "aws_iam_user_policy_attachment": (("user", USER),),
-    "aws_iam_policy_attachment": (("roles", ROLE), ("users", USER)),
+# Type of resource, the attribute with its policy, and those that name who has it.
+_GIVING = {
+    "aws_iam_role_policy": ("policy", "role"),
+    "aws_iam_user_policy": ("policy", "user"),
+    "aws_iam_group_policy": ("policy", "group"),
+    "aws_iam_role_policy_attachment": ("policy_arn", "role"),
+    "aws_iam_user_policy_attachment": ("policy_arn", "user"),
+    "aws_iam_group_policy_attachment": ("policy_arn", "group"),
+    "aws_iam_policy_attachment": ("policy_arn", "roles", "users", "groups"),
 }
+# Type of resource, and the attributes that name users and their groups.
+_JOINING = {
+    "aws_iam_group_membership": ("users", "group"),
+    "aws_iam_user_group_membership": ("user", "groups"),
+}
+
+
+@dataclass(slots=True)
+class Belongings:
+    """What documents that are loaded together give to roles, users and groups.
+
+    Args:
+        policies: the resources that give a policy, each with the document it is of
+            and the attribute that has it.
+        groups: the groups of users: names of those outside, and why one is not known.
+    """
+
+    policies: dict[Instance, list[tuple[Identities, Instance, str]]] = field(
+        default_factory=dict
+    )
+    groups: dict[Instance, list[Instance | str | LeftOut]] = field(default_factory=dict)
 
 
 class Identities:
     """Makes the callers of one document."""
 
-    def __init__(self, document: Document, links: Links, policies: Policies) -> None:
-        """Take a document."""
+    def __init__(
+        self,
+        document: Document,
+        links: Links,
+        policies: Policies,
+        belongings: Belongings,
+    ) -> None:
+        """Take a document, and note what it gives to whom."""
         self._document = document
         self._links = links
         self._policies = policies
-        self._of: dict[str, list[tuple[Instance, str]]] = {}
+        self._belongings = belongings
         for instance in document.instances.values():
-            self._read(instance)
+            if instance.mode == "managed":
+                self._read(instance)
 
     def callers(self) -> Iterator[Caller]:
         """Make each role and user.
@@ -68,30 +110,49 @@ class Identities:
     # ---- what belongs to whom ------------------------------------------------
 
     def _read(self, instance: Instance) -> None:
-        """Note which policies a resource gives to whom."""
-        if instance.mode != "managed":
-            return
-        if instance.type in _INLINE:
-            name, kind = _INLINE[instance.type]
-            self._note(instance, name, kind, "policy")
-        for name, kind in _ATTACHED.get(instance.type, ()):
-            several = instance.get(name)
-            if isinstance(several, list):
-                for position in range(len(several)):
-                    self._note(instance, f"{name}[{position}]", kind, "policy_arn")
-            elif several is not None:
-                self._note(instance, name, kind, "policy_arn")
+        """Note which policies or groups a resource gives to whom."""
+        path, *names = _GIVING.get(instance.type, ("",))
+        for name in names:
+            for holder in self._named(instance, name, "nobody has the policy of"):
+                self._belongings.policies.setdefault(holder, []).append(
+                    (self, instance, path)
+                )
+        if instance.type in _JOINING:
+            members, name = _JOINING[instance.type]
+            groups: Sequence[Instance | str | LeftOut]
+            try:
+                groups = self._follow(instance, name)
+            except ConfigurationError:
+                groups = [_not_yet(instance, name)]
+            for user in self._named(instance, members, "nobody is in a group by"):
+                self._belongings.groups.setdefault(user, []).extend(groups)
 
-    def _note(self, instance: Instance, path: str, kind: str, policy: str) -> None:
+    def _named(self, instance: Instance, name: str, otherwise: str) -> list[Instance]:
+        """Find the resources that an attribute names; say it where that is unclear."""
         try:
-            caller = self._links.follow(instance, path, frozenset({kind}))
+            found = self._follow(instance, name)
         except ConfigurationError as error:
-            self._document.notices.add(
-                f"nobody has the policy of this resource, because {error}"
-            )
-            return
-        if caller is not None and not isinstance(caller, str):
-            self._of.setdefault(caller.address, []).append((instance, policy))
+            said = f"{otherwise} this resource, because {error}"
+            self._document.notices.add(said)
+            return []
+        return [each for each in found if not isinstance(each, str)]
+
+    def _follow(self, instance: Instance, name: str) -> Sequence[Instance | str]:
+        wanted = frozenset({_KINDS[name]})
+        if name.endswith("s"):
+            found = self._links.several(instance, name, wanted)
+        else:
+            one = self._links.follow(instance, name, wanted)
+            found = [] if one is None else [one]
+        account = self._links.identity(instance).account
+        return [self._of_account(each, account) for each in found]
+
+    def _of_account(self, found: Instance | str, account: str) -> Instance | str:
+        """Take what is of another account by its name, which is no name here."""
+        if isinstance(found, str) or found.document is self._document:
+            return found
+        same = self._links.identity(found).account == account
+        return found if same else self._links.caller_name(found)
 
     # ---- values ----------------------------------------------------------------
 
@@ -104,11 +165,9 @@ class Identities:
             if each.get("policy"):
                 path = f"inline_policy[{position}].policy"
                 documents.append(self._document_of(instance, path))
-        for holder, path in self._of.get(instance.address, ()):
-            if path == "policy":
-                documents.append(self._document_of(holder, path))
-            else:
-                documents += self._managed(holder, path)
+        documents += self._given_to(instance)
+        for group in self._belongings.groups.get(instance, ()):
+            documents += self._of_group(group)
         attached = instance.get("managed_policy_arns")
         if isinstance(attached, list):
             for position, arn in enumerate(attached):
@@ -140,6 +199,23 @@ class Identities:
             raise LeftOut("a tag of it is known only after apply")
         return dict(tags)
 
+    def _given_to(self, holder: Instance) -> Iterator[str]:
+        """Find the policies that other resources give to a role, user or group."""
+        for home, giving, path in self._belongings.policies.get(holder, ()):
+            if path == "policy":
+                yield home._document_of(giving, path)  # noqa: SLF001  # of the same class
+            else:
+                yield from home._managed(giving, path)  # noqa: SLF001  # see above
+
+    def _of_group(self, group: Instance | str | LeftOut) -> Iterator[str]:
+        """Find the policies that a user has by a group."""
+        if isinstance(group, LeftOut):
+            raise group
+        if isinstance(group, str) or group.mode != "managed":
+            name = group if isinstance(group, str) else group.address
+            raise LeftOut(f"group `{name}` is not in {self._document.file}")
+        return self._given_to(group)
+
     def _document_of(self, instance: Instance, path: str) -> str:
         try:
             return self._policies.needed(instance, path)
@@ -156,9 +232,7 @@ class Identities:
         try:
             found = self._links.follow(instance, path, frozenset({MANAGED_POLICY}))
         except ConfigurationError as error:
-            raise LeftOut(
-                f"`{path}` of {instance.address} is known only after apply"
-            ) from error
+            raise _not_yet(instance, path) from error
         if found is None:
             return []
         if not isinstance(found, str):
@@ -172,3 +246,7 @@ class Identities:
             place=instance.source,
         )
         return [] if known is None else [known]
+
+
+def _not_yet(instance: Instance, path: str) -> LeftOut:
+    return LeftOut(f"`{path}` of {instance.address} is known only after apply")

@@ -32,6 +32,7 @@ NETWORK = "aws_vpclattice_service_network"
 LISTENER = "aws_vpclattice_listener"
 GROUP = "aws_vpclattice_target_group"
 ROLE, USER, MANAGED_POLICY = "aws_iam_role", "aws_iam_user", "aws_iam_policy"
+IAM_GROUP = "aws_iam_group"
 VPCS = frozenset({"aws_vpc", "aws_default_vpc"})
 # AWS: vpc-lattice/latest/APIReference: the `id` and `arn` shapes
 _LATTICE = {
@@ -48,7 +49,7 @@ _WITHIN = frozenset(
         "aws_vpclattice_access_log_subscription",
     }
 )
-_IAM = {ROLE: "role", USER: "user", MANAGED_POLICY: "policy"}
+_IAM = {ROLE: "role", USER: "user", IAM_GROUP: "group", MANAGED_POLICY: "policy"}
 # AWS: service-authorization/latest/reference: ARNs that follow from a name
 _NAMED = {
     "aws_cloudwatch_log_group": (
@@ -106,6 +107,7 @@ class Links:
         self._owners = owners
         self._references = References(document)
         self._identities: dict[str, Identity] = {}
+        self._own: dict[tuple[str, str], Instance] = {}
         self._shared = all_links
         all_links.homes[id(document)] = self
         self._number = len(all_links.homes)
@@ -116,7 +118,9 @@ class Links:
             for name in ("id", "arn", "listener_id", "name"):
                 value = instance.get(name)
                 if isinstance(value, str) and (name != "name" or instance.type in _IAM):
-                    all_links.index.setdefault((instance.type, value), instance)
+                    self._own.setdefault((instance.type, value), instance)
+        for key, instance in self._own.items():
+            all_links.index.setdefault(key, instance)
 
     # ---- what a resource is called ----------------------------------------------
 
@@ -240,6 +244,29 @@ class Links:
             return None
         return self.named(str(value), wanted) or str(value)
 
+    def several(
+        self, instance: Instance, path: str, wanted: frozenset[str]
+    ) -> list[Instance | str]:
+        """Find all that a list means; see `follow`.
+
+        Raises:
+            ConfigurationError: it is known only after apply, and the plan does not say
+                which resources it comes from.
+        """
+        value = instance.get(path) or []
+        listed = value if isinstance(value, list) else [value]
+        known = [each for each in listed if each is not UNKNOWN]
+        means = [self.named(str(each), wanted) or str(each) for each in known]
+        if len(known) < len(listed):
+            expression = expression_at(instance, path)
+            behind = self._references.find(expression, place_of(instance), wanted)
+            # Without an attribute a whole resource is meant, and perhaps part of it.
+            pairs = behind.instances.values()
+            if behind.opaque or not pairs or not all(name for _, name in pairs):
+                raise self._unclear(instance, path, wanted, behind)
+            means += [each for each, _ in pairs if each not in means]
+        return means
+
     def perhaps(
         self, instance: Instance, path: str, wanted: frozenset[str] | None = None
     ) -> Instance | str | None:
@@ -254,7 +281,12 @@ class Links:
         found = self.document.instances.get(text)
         if wanted is None or (found is not None and found.type in wanted):
             return found
-        known = (self._shared.index.get((each, text)) for each in wanted)
+        # Names of IAM's may be the same in several documents.
+        known = (
+            index.get((each, text))
+            for index in (self._own, self._shared.index)
+            for each in wanted
+        )
         return next(filter(None, known), None)
 
     def referred(self, instance: Instance, expression: object) -> Found:

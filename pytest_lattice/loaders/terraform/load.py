@@ -17,7 +17,7 @@ from pytest_lattice.errors import (
 from pytest_lattice.loaders.assembly import assemble
 from pytest_lattice.loaders.shares import implied_shares
 from pytest_lattice.loaders.terraform.document import read_document
-from pytest_lattice.loaders.terraform.identities import Identities
+from pytest_lattice.loaders.terraform.identities import Belongings, Identities
 from pytest_lattice.loaders.terraform.lattice import parts_of
 from pytest_lattice.loaders.terraform.links import (
     NETWORK,
@@ -171,16 +171,19 @@ class _Loading:
         others: list[Resource] = []
         shares: list[ResourceShare] = []
         outside: set[str] = set()
+        belongings, identities = Belongings(), list[Identities]()
         for document, links in zip(self._documents, self._links, strict=True):
             policies = Policies(document, links)
             parts += parts_of(document, links, policies)
-            others += Identities(document, links, policies).callers()
+            identities.append(Identities(document, links, policies, belongings))
             shares += shares_of(document, links)
             outside.update(
                 links.identity(each).arn
                 for each in document.instances.values()
                 if each.mode == "data" and each.type in (SERVICE, NETWORK)
             )
+        for each in identities:
+            others += each.callers()
         shares += implied_shares(parts, shares, outside)
         made = assemble(parts, targets=targets, strict=strict, callers=others)
         return (*shares, *made)

@@ -244,3 +244,181 @@ def test_accounts_of_deployed_callers() -> None:
     assert isinstance(role, Role)
     assert role.arn == arn
     assert str(role.source) == "the state, aws_iam_role.checkout"
+
+
+# ---- groups --------------------------------------------------------------------------
+
+DENY = ALLOW.replace('"Allow"', '"Deny"')
+BOT = resource("aws_iam_user.bot", {"name": "bot", "path": "/", **NEW})
+OPS = resource("aws_iam_group.ops", {"name": "ops", "path": "/", **NEW})
+RULES = resource("aws_iam_group_policy.ops", {"group": "ops", "policy": DENY})
+
+
+def membership(users: object, group: object, /, **expressions: object) -> Any:  # noqa: ANN401  # JSON
+    """Write the members of a group."""
+    values = {"name": "ops", "users": users, "group": group}
+    return resource("aws_iam_group_membership.ops", values, **expressions)
+
+
+def memberships(user: object, groups: object, /, **expressions: object) -> Any:  # noqa: ANN401  # JSON
+    """Write the groups of a user."""
+    values = {"user": user, "groups": groups}
+    return resource("aws_iam_user_group_membership.bot", values, **expressions)
+
+
+@pytest.mark.parametrize(
+    "joining",
+    [
+        membership(["bot"], "ops"),
+        memberships("bot", ["ops"]),
+        membership(
+            AFTER,
+            AFTER,
+            users=to("aws_iam_user.bot.id"),
+            group=to("aws_iam_group.ops.id"),
+        ),
+        memberships(
+            AFTER,
+            AFTER,
+            user=to("aws_iam_user.bot.id"),
+            groups=to("aws_iam_group.ops.id"),
+        ),
+        memberships("bot", [AFTER], groups=to("aws_iam_group.ops.id")),
+    ],
+    ids=["members", "groups", "unknown members", "unknown groups", "unknown one"],
+)
+def test_a_user_has_what_its_groups_have(joining: dict[str, Any]) -> None:
+    """Inline and attached policies of a group are those of its users, and no others."""
+    other = resource("aws_iam_user.ann", {"name": "ann", "path": "/", **NEW})
+    attached = attachment("group", "ops", INVOKE)
+
+    made, said = loaded(BOT, OPS, RULES, attached, other, joining)
+
+    assert said == []
+    assert made == (User("bot", policies=[DENY, INVOKE]), User("ann"))
+
+
+def test_policy_attachment_of_groups() -> None:
+    """The exclusive attachment lists groups too, and finds what is made with it."""
+    all_ = resource(
+        "aws_iam_policy_attachment.all",
+        {"roles": AFTER, "groups": ["ops"], "policy_arn": INVOKE},
+        roles=to("aws_iam_role.checkout.id"),
+    )
+
+    assert loaded(ROLE, BOT, OPS, all_, memberships("bot", ["ops"]))[0] == (
+        Role("checkout", policies=[INVOKE]),
+        User("bot", policies=[INVOKE]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("joining", "why"),
+    [
+        (memberships("bot", ["ops", "dev"]), "group `dev` is not in the plan"),
+        (membership(["bot"], "dev"), "group `dev` is not in the plan"),
+        (
+            memberships("bot", AFTER, groups=to("local.groups")),
+            "`groups` of aws_iam_user_group_membership.bot is known only after apply",
+        ),
+        (
+            # The whole resource is named, which `for` may have taken a part of.
+            memberships("bot", AFTER, groups=to("aws_iam_group.ops")),
+            "`groups` of aws_iam_user_group_membership.bot is known only after apply",
+        ),
+        (
+            membership(["bot"], AFTER, group=to("local.group")),
+            "`group` of aws_iam_group_membership.ops is known only after apply",
+        ),
+    ],
+    ids=["elsewhere", "members", "groups", "some", "group"],
+)
+def test_a_user_of_an_unknown_group_is_left_out(
+    joining: dict[str, Any], why: str
+) -> None:
+    """What such a group allows or denies cannot be known."""
+    made, said = loaded(BOT, OPS, joining)
+
+    assert made == ()
+    assert said == [
+        f"user `bot` is left out, because {why} (the plan, aws_iam_user.bot)"
+    ]
+
+
+def test_a_user_of_a_group_that_is_only_read_is_left_out() -> None:
+    """A data source of a group does not say its policies."""
+    read = resource("data.aws_iam_group.ops", {"group_name": "ops", "id": AFTER})
+    joining = memberships("bot", AFTER, groups=to("data.aws_iam_group.ops.id"))
+
+    assert loaded(BOT, read, joining) == (
+        (),
+        [
+            (
+                "user `bot` is left out, because group `data.aws_iam_group.ops` is not "
+                "in the plan (the plan, aws_iam_user.bot)"
+            )
+        ],
+    )
+
+
+def test_members_that_nobody_knows_are_named() -> None:
+    """A group whose users only apply will tell is passed over, and said."""
+    joining = membership(AFTER, "ops", users=to("local.users"))
+
+    assert loaded(BOT, OPS, RULES, joining) == (
+        (User("bot"),),
+        [
+            (
+                "nobody is in a group by this resource, because `users` is known only "
+                "after apply (the plan, aws_iam_group_membership.ops)"
+            )
+        ],
+    )
+
+
+def test_members_from_elsewhere_are_passed_over() -> None:
+    """A user that the document does not have is none that can call."""
+    assert loaded(BOT, OPS, RULES, membership(["ann"], "ops")) == ((User("bot"),), [])
+
+
+def test_documents_give_policies_to_each_others_callers() -> None:
+    """What one document attaches to a role or user of another one counts."""
+    own = attachment("role", "checkout", INVOKE)
+    made = load_terraform(
+        plan(ROLE, BOT),
+        plan(OPS, RULES, own, membership(["bot"], "ops")),
+        accounts=ACCOUNT,
+    )
+
+    assert made == (
+        Role("checkout", policies=[INVOKE]),
+        User("bot", policies=[DENY]),
+    )
+
+
+def test_names_are_those_of_an_account() -> None:
+    """A name does not reach a role or user of another account."""
+
+    def deployed(account: str, *more: dict[str, Any]) -> Any:  # noqa: ANN401  # a document
+        arn = f"arn:aws:iam::{account}:role/checkout"
+        values = {"name": "checkout", "id": "checkout", "arn": arn, "path": "/"}
+        return state(resource("aws_iam_role.checkout", values), *more)
+
+    one, other = "111111111111", "222222222222"
+    made = load_terraform(
+        deployed(one),
+        deployed(other, attachment("role", "checkout", INVOKE)),
+        state(
+            resource(
+                "aws_iam_policy.x",
+                {"name": "x", "arn": f"arn:aws:iam::{3:012}:policy/x", "policy": DENY},
+            ),
+            attachment("role", "checkout", f"arn:aws:iam::{3:012}:policy/x"),
+        ),
+        regions={"aws": "us-west-2"},
+    )
+
+    assert made == (
+        Role("checkout", account=one),
+        Role("checkout", account=other, policies=[INVOKE]),
+    )

@@ -137,6 +137,22 @@ def test_callers() -> None:
     )
 
 
+def test_groups() -> None:
+    """Users call as their groups say; one of a group from elsewhere is left out."""
+    with pytest.warns(LatticeWarning, match="group `legacy` is not in ") as caught:
+        made = load_terraform(FIXTURES / "groups-plan.json")
+    network = LatticeNetwork()
+    network.add(*made)
+
+    def ask(method: str, role: str) -> Any:  # noqa: ANN401  # a decision
+        return network.decide(method, "http://stock/", role=role)
+
+    assert len(caught) == 1
+    assert_allowed([ask("PUT", "ann"), ask("GET", "bob")])
+    assert_denied(ask("PUT", "bob"), layer="identity", verdict="explicit")
+    assert refused(ask, "GET", "eve")[0] == "unknown role or user `eve`"
+
+
 def test_two_accounts() -> None:
     """Provider aliases are accounts; RAM shares and what is read elsewhere fit."""
     network = running("two-accounts-plan.json")
@@ -236,6 +252,11 @@ OTHER_TYPES = (
     "iam_user",
     "iam_user_policy",
     "iam_user_policy_attachment",
+    "iam_group",
+    "iam_group_policy",
+    "iam_group_policy_attachment",
+    "iam_group_membership",
+    "iam_user_group_membership",
     "iam_policy_document",
     "caller_identity",
     "ram_resource_share",
