@@ -27,6 +27,7 @@ __tracebackhide__ = HIDE
 
 _ROLE, _USER, _GROUP = "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"
 _MANAGED = "AWS::IAM::ManagedPolicy"
+_ADDITION = "AWS::IAM::UserToGroupAddition"
 # AWS: AWSCloudFormation/latest/TemplateReference/AWS_IAM: types that hold one document,
 # and the property that lists whom it is attached to, by type
 _ATTACHING: Mapping[str, Mapping[str, str]] = {
@@ -56,6 +57,15 @@ class Callers:
             for kind, holders in _ATTACHING.items():
                 for logical in stack.of_type(kind):
                     self._attach(stack, logical, holders)
+        # By account and name of the user.
+        self._joined: dict[tuple[str, str], list[Node]] = {}
+        for stack in stacks:
+            for logical in stack.of_type(_ADDITION):
+                place = stack.place_of(logical)
+                for user in listed(stack.property(logical, "Users"), "Users", place):
+                    key = (stack.account, str(plain(user)))
+                    group = stack.property(logical, "GroupName")
+                    self._joined.setdefault(key, []).append(group)
 
     def _attach(self, stack: Stack, logical: str, holders: Mapping[str, str]) -> None:
         place = stack.place_of(logical)
@@ -96,8 +106,9 @@ class Callers:
         place = stack.place_of(logical)
         properties: Mapping[str, Any] = stack.properties(logical)
         policies = self._policies(stack, logical, properties)
-        for group in self._groups(stack, properties, place):
-            policies += group
+        if make is User:
+            for group in self._groups(stack, name, properties, place):
+                policies += group
         boundary = properties.get("PermissionsBoundary")
         fields: dict[str, Any] = {}
         if boundary is not None:
@@ -137,11 +148,16 @@ class Callers:
         )
 
     def _groups(
-        self, stack: Stack, properties: Mapping[str, Any], place: SourceLocation
+        self,
+        stack: Stack,
+        user: str,
+        properties: Mapping[str, Any],
+        place: SourceLocation,
     ) -> Iterator[list[Any]]:
         """Find what a user has by its groups."""
         groups = listed(properties.get("Groups"), "Groups", place)
-        named = [str(plain(each)) for each in groups]
+        joined = self._joined.get((stack.account, user), ())
+        named = [str(plain(each)) for each in (*groups, *joined)]
         found: set[str] = set()
         for each in self._stacks:
             for logical in each.of_type(_GROUP):

@@ -188,10 +188,34 @@ def test_user_of_a_group_with_an_unknown_policy_is_left_out() -> None:
     assert callers(Eva=user, Staff=group) == []
 
 
-def test_user_of_a_group_elsewhere_is_left_out() -> None:
+def test_user_is_in_a_group_by_an_addition() -> None:
+    """A resource of its own may say who is in a group."""
+    found = callers(
+        Eva=iam("User", UserName="eva"),
+        Tom=iam("User", UserName="tom"),
+        Staff=iam("Group", ManagedPolicyArns=[MANAGED]),
+        Joins=iam(
+            "UserToGroupAddition", GroupName={"Ref": "Staff"}, Users=[{"Ref": "Eva"}]
+        ),
+    )
+
+    assert [actions(each) for each in found] == [["VPCLatticeServicesInvokeAccess"], []]
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {"Eva": iam("User", UserName="eva", Groups=["auditors"])},
+        {
+            "Eva": iam("User", UserName="eva"),
+            "Joins": iam("UserToGroupAddition", GroupName="auditors", Users=["eva"]),
+        },
+    ],
+    ids=["user", "addition"],
+)
+def test_user_of_a_group_elsewhere_is_left_out(resources: dict[str, Any]) -> None:
     """What a group that is not at hand denies nobody knows."""
-    user = iam("User", UserName="eva", Groups=["auditors"])
-    stacks = stacks_of({"Resources": {"Eva": user}})
+    stacks = stacks_of({"Resources": resources})
 
     assert list(Callers(stacks.all).made()) == []
     assert stacks.notices.texts == [
