@@ -102,6 +102,24 @@ class Found:
     opaque: list[str] = field(default_factory=list)
 
 
+class _Search(NamedTuple):
+    """What is looked for, and what was found.
+
+    Args:
+        wanted: the types of resources that can be meant; None for all.
+        found: where they go.
+        depth: how many expressions led here.
+    """
+
+    wanted: frozenset[str] | None
+    found: Found
+    depth: int = 0
+
+    def deeper(self) -> _Search:
+        """Look in an expression behind this one."""
+        return self._replace(depth=self.depth + 1)
+
+
 class References:
     """Follows the references of one document."""
 
@@ -121,36 +139,32 @@ class References:
             wanted: the types of resources that can be meant; None for all.
         """
         found = Found()
-        self._find(expression, place, wanted, (), found, 0)
+        self._find(expression, place, (), _Search(wanted, found))
         return found
 
     # ---- to resources ---------------------------------------------------------
 
-    def _find(  # noqa: PLR0917  # it calls itself
+    def _find(
         self,
         expression: Json,
         place: Place,
-        wanted: frozenset[str] | None,
         hints: tuple[Step, ...],
-        found: Found,
-        depth: int,
+        search: _Search,
     ) -> None:
         references = longest((expression or {}).get("references") or ())
         here = (id(expression), place.module.address, place.key)
-        if here in self._active or depth > _DEEPEST:
+        if here in self._active or search.depth > _DEEPEST:
             return  # a circle, which Terraform itself would refuse
         self._active.add(here)
-        self._find_all(references, place, wanted, hints, found, depth)
+        self._find_all(references, place, hints, search)
         self._active.discard(here)
 
-    def _find_all(  # noqa: PLR0917  # see `_find`
+    def _find_all(
         self,
         references: Sequence[str],
         place: Place,
-        wanted: frozenset[str] | None,
         hints: tuple[Step, ...],
-        found: Found,
-        depth: int,
+        search: _Search,
     ) -> None:
         split = [steps_of(each) for each in references]
         indexes = [key for steps in split if (key := self._index(steps, place))]
@@ -163,9 +177,9 @@ class References:
             if steps[:2] == ("each", "value"):
                 own = () if place.key is None else (Key(place.key),)
                 here = (*own, *steps[2:])
-                self._find(place.expanded, place, wanted, here, found, depth + 1)
+                self._find(place.expanded, place, here, search.deeper())
             else:
-                self._follow(steps, place, wanted, inner, found, depth)
+                self._follow(steps, place, inner, search)
 
     def _index(self, steps: tuple[Step, ...], place: Place) -> Key | None:
         """Take a reference to a known text or number as the index it may be."""
@@ -174,14 +188,12 @@ class References:
         value = self.value(steps, place)
         return Key(value) if isinstance(value, int | str) else None
 
-    def _follow(  # noqa: PLR0917  # see `_find`
+    def _follow(
         self,
         steps: tuple[Step, ...],
         place: Place,
-        wanted: frozenset[str] | None,
         hints: tuple[Step, ...],
-        found: Found,
-        depth: int,
+        search: _Search,
     ) -> None:
         match steps:
             case ("var", str(name), *rest):
@@ -191,34 +203,29 @@ class References:
                     return
                 outer = _caller(module)
                 inner = (*rest, *hints)
-                self._find(expression, outer, wanted, inner, found, depth + 1)
+                self._find(expression, outer, inner, search.deeper())
             case ("module", str(name), *rest):
-                self._follow_module(
-                    name, tuple(rest), place, wanted, hints, found, depth
-                )
+                self._follow_module(name, (*rest, *hints), place, search)
             case ("data", str(kind), str(name), *rest):
                 key = ("data", kind, name)
-                self._take(key, (*rest, *hints), place.module, wanted, found)
+                self._take(key, (*rest, *hints), place.module, search)
             case (
                 "local" | "path" | "terraform" | "self" | "each" | "count",
                 *_,
             ) | (_,):
-                found.opaque.append(_written(steps))
+                search.found.opaque.append(_written(steps))
             case (str(kind), str(name), *rest):
                 key = ("managed", kind, name)
-                self._take(key, (*rest, *hints), place.module, wanted, found)
+                self._take(key, (*rest, *hints), place.module, search)
 
-    def _follow_module(  # noqa: PLR0917  # see `_find`
+    def _follow_module(
         self,
         name: str,
         rest: tuple[Step, ...],
         place: Place,
-        wanted: frozenset[str] | None,
-        hints: tuple[Step, ...],
-        found: Found,
-        depth: int,
+        search: _Search,
     ) -> None:
-        for module, left in _children(place.module, name, (*rest, *hints)):
+        for module, left in _children(place.module, name, rest):
             outputs = module.configuration.get("outputs") or {}
             # `module.x[each.key].arn` is written as `module.x` and `each.key`: which
             # output is meant is lost, so each that leads to a wanted type may be.
@@ -227,17 +234,16 @@ class References:
             for output in named:
                 expression = outputs[output].get("expression")
                 here = Place(module)
-                self._find(expression, here, wanted, inner, found, depth + 1)
+                self._find(expression, here, inner, search.deeper())
 
     @staticmethod
-    def _take(  # noqa: PLR0917  # see `_find`
+    def _take(
         key: tuple[str, str, str],
         rest: tuple[Step, ...],
         module: Module,
-        wanted: frozenset[str] | None,
-        found: Found,
+        search: _Search,
     ) -> None:
-        if wanted is not None and key[1] not in wanted:
+        if search.wanted is not None and key[1] not in search.wanted:
             return
         instances = module.instances.get(key, {})
         keys = [each.value for each in rest if isinstance(each, Key)]
@@ -249,7 +255,7 @@ class References:
             elif rest and isinstance(rest[0], Key):
                 instances = {}
         for each in instances.values():
-            found.instances[each.address] = (each, names[0] if names else "")
+            search.found.instances[each.address] = (each, names[0] if names else "")
 
     # ---- to values --------------------------------------------------------------
 
@@ -273,7 +279,7 @@ class References:
                 return _walk(self._variable(name, place, depth), rest)
             case _:
                 found = Found()
-                self._follow(steps, place, None, (), found, depth + 1)
+                self._follow(steps, place, (), _Search(None, found, depth + 1))
                 values = [
                     instance.values.get(attribute, _MISSING)
                     for instance, attribute in found.instances.values()
