@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench.harness import BrokenCase, Case, compare, interleaved
 from bench.report import Goal, seconds
 from bench.startup import python, spent_by_children
-from pytest_lattice.loaders.cloudformation import load_cloudformation
+from pytest_lattice.loaders.cloudformation.load import load_cloudformation
 from pytest_lattice.loaders.terraform.load import load_terraform
 
 if TYPE_CHECKING:

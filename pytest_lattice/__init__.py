@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     )
     from pytest_lattice.loaders.account import load_account
     from pytest_lattice.loaders.boto import snapshot_account
-    from pytest_lattice.loaders.cfn.stacks import CloudFormationStack
-    from pytest_lattice.loaders.cloudformation import load_cloudformation
+    from pytest_lattice.loaders.cloudformation.load import load_cloudformation
+    from pytest_lattice.loaders.cloudformation.stacks import CloudFormationStack
     from pytest_lattice.loaders.document import dump, load
-    from pytest_lattice.loaders.gateway_api import load_gateway_api
+    from pytest_lattice.loaders.gateway_api.load import load_gateway_api
     from pytest_lattice.loaders.terraform.load import load_terraform
     from pytest_lattice.loaders.topology import export
     from pytest_lattice.logs.metrics import Datapoint, Metrics
@@ -184,10 +184,10 @@ _MODULES = {
     ),
     "loaders.account": ("load_account",),
     "loaders.boto": ("snapshot_account",),
-    "loaders.cfn.stacks": ("CloudFormationStack",),
-    "loaders.cloudformation": ("load_cloudformation",),
+    "loaders.cloudformation.stacks": ("CloudFormationStack",),
+    "loaders.cloudformation.load": ("load_cloudformation",),
     "loaders.document": ("dump", "load"),
-    "loaders.gateway_api": ("load_gateway_api",),
+    "loaders.gateway_api.load": ("load_gateway_api",),
     "loaders.topology": ("export",),
     "logs.metrics": ("Datapoint", "Metrics"),
     "loaders.terraform.load": ("load_terraform",),

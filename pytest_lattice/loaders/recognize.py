@@ -35,14 +35,14 @@ KINDS: Mapping[str, _Kind] = {
     "document": _Kind("document of this project's own", "document", "load"),
     "cloudformation": _Kind(
         "CloudFormation or SAM template, or cloud assembly of the CDK",
-        "cloudformation",
+        "cloudformation.load",
         "load_cloudformation",
     ),
     "terraform": _Kind(
         "what `terraform show -json` wrote", "terraform.load", "load_terraform"
     ),
     "gateway_api": _Kind(
-        "manifests of the Gateway API", "gateway_api", "load_gateway_api"
+        "manifests of the Gateway API", "gateway_api.load", "load_gateway_api"
     ),
     "account": _Kind("snapshot of an account", "account", "load_account"),
 }
