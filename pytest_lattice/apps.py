@@ -153,6 +153,10 @@ class Apps:
             follow=self._clock.follow,
         )
 
+    def are_here(self) -> bool:
+        """Tell whether it is an async app that runs in the calling thread."""
+        return self._loop is not None and self._loop.is_here()
+
     def close(self, stack: ExitStack) -> None:
         """Let a stack close each app, and then their loop.
 

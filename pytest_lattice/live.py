@@ -43,6 +43,7 @@ class Live:
         state: gives what they are decided on.
         questions: knows where a client may live.
         clock: the network's clock.
+        apps_are_here: tells whether an async app runs in the calling thread.
     """
 
     def __init__(
@@ -51,11 +52,14 @@ class Live:
         state: Callable[[], State],
         questions: Questions,
         clock: Clock,
+        *,
+        apps_are_here: Callable[[], bool],
     ) -> None:
         """Listen to nothing."""
         self._plane = plane
         self._state = state
         self._questions = questions
+        self._apps_are_here = apps_are_here
         self._clock = clock
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
@@ -67,9 +71,12 @@ class Live:
         """Serve for as long as the context lasts; see `LiveDoors.server`."""
         from pytest_lattice.clients.listener import LiveServer
 
-        with self._sockets(vpc) as (sockets, call):
+        with self._sockets(vpc) as (sockets, thread):
             yield LiveServer(
-                sockets, call=call, configuration=lambda: self._questions.configuration
+                sockets,
+                call=thread.call,
+                is_here=lambda: thread.is_current() or self._apps_are_here(),
+                configuration=lambda: self._questions.configuration,
             )
 
     @contextmanager
@@ -88,18 +95,18 @@ class Live:
         from pytest_lattice.clients.proxy import LiveProxy
 
         questions = self._questions
-        with self._sockets(vpc) as (sockets, call):
+        with self._sockets(vpc) as (sockets, thread):
             yield LiveProxy(
                 sockets,
-                call=call,
+                call=thread.call,
                 configuration=lambda: questions.configuration,
                 caller=lambda role: caller_of(questions.configuration, role),
                 strict=strict,
             )
 
     @contextmanager
-    def _sockets(self, vpc: str | None) -> Iterator[tuple[Sockets, Callable[..., Any]]]:
-        """Give sockets, and what calls on their loop; close them in the end."""
+    def _sockets(self, vpc: str | None) -> Iterator[tuple[Sockets, LoopThread]]:
+        """Give sockets, and the thread of their loop; close them in the end."""
         from pytest_lattice.clients.sockets import Sockets
 
         configuration = self._questions.configuration
@@ -109,7 +116,7 @@ class Live:
         sockets = Sockets(site)
         self._open.append(sockets)
         try:
-            yield sockets, thread.call
+            yield sockets, thread
         finally:
             self._end(sockets)
 
@@ -144,10 +151,13 @@ class Live:
                 self._clock.follow(self._advanced)
             return self._thread
 
+    def _running(self) -> LoopThread | None:
+        thread = self._thread
+        return thread if thread is not None and thread.is_alive() else None
+
     def _advanced(self, _: float) -> None:
         """Let connections notice that time has passed."""
-        thread = self._thread
-        if thread is not None and self._open:
+        if (thread := self._running()) is not None and self._open:
             thread.call(self._look_at_clock)
 
     def _look_at_clock(self) -> None:
@@ -157,8 +167,8 @@ class Live:
     def _end(self, sockets: Sockets) -> None:
         if sockets in self._open:
             self._open.remove(sockets)
-            if self._thread is not None:
-                self._thread.run(sockets.close())
+            if (thread := self._running()) is not None:
+                thread.run(sockets.close())
 
     def close_sockets(self) -> None:
         """Close all that is still open; nothing listens any more."""
@@ -168,7 +178,7 @@ class Live:
     def close(self) -> None:
         """End the thread."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            thread, self._thread = self._running(), None
         if thread is not None:
             thread.close()
 
@@ -197,13 +207,26 @@ class LoopThread:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
 
+    def is_alive(self) -> bool:
+        """Tell whether it runs in this process; a forked one has the loop only."""
+        return self._thread.is_alive()
+
+    def is_current(self) -> bool:
+        """Tell whether it is the calling thread."""
+        return threading.current_thread() is self._thread
+
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  # what it returns
         """Run a coroutine on the loop, and wait for it.
 
         Raises:
-            LatticeError: it would wait for itself.
+            LatticeError: it would wait for itself, or for another process.
         """
-        if threading.current_thread() is self._thread:
+        if not self.is_alive():
+            coroutine.close()
+            raise LatticeError(
+                "a forked process can call the ports that listened before the fork only"
+            )
+        if self.is_current():
             coroutine.close()
             raise LatticeError(
                 "an app of a live listener can neither open nor close one"
@@ -214,7 +237,7 @@ class LoopThread:
 
     def call(self, function: Callable[[], _T]) -> _T:
         """Call a function on the loop, and wait for it, from any thread."""
-        if threading.current_thread() is self._thread:
+        if self.is_current():
             return function()
 
         async def called() -> _T:

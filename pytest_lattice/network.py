@@ -125,9 +125,7 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
         )
         self._plane = self._data_plane()
         self._entrances = Entrances(self._plane, self._questions, self.clock)
-        self._live = Live(
-            self._plane, self._state_or_raise, self._questions, self.clock
-        )
+        self._live = self._listeners()
         self._replace(self._configuration)
         if self._hook is not None:
             self._hook.pytest_lattice_configure(network=self)
@@ -386,6 +384,15 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
             app_of=self._faults.of,
             record=self._record,
             health=self._health,
+        )
+
+    def _listeners(self) -> Live:
+        return Live(
+            self._plane,
+            self._state_or_raise,
+            self._questions,
+            self.clock,
+            apps_are_here=self._apps.are_here,
         )
 
     def _state_or_raise(self) -> State:

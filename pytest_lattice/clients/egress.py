@@ -18,6 +18,7 @@ from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from ipaddress import IPv4Address, IPv6Address
 
     from pytest_lattice.model.configuration import Configuration
 
@@ -51,11 +52,8 @@ class Egress:
     @property
     def names(self) -> Mapping[str, str]:
         """The names of all services in lower case, with the generated name of each."""
-        try:
-            configuration = self._current()
-        except LatticeError:  # closed: what is called by its names shall hear that
-            return self._names
-        if configuration is not self._seen:
+        configuration = self._latest()
+        if configuration is not None and configuration is not self._seen:
             self._names = _names_of(configuration)
             self._seen = configuration
         return self._names
@@ -70,7 +68,8 @@ class Egress:
 
     def servers(self) -> frozenset[str]:
         """Return the hosts of the targets that are servers of the user's."""
-        groups = self._current().target_groups
+        configuration = self._latest()
+        groups = configuration.target_groups if configuration is not None else ()
         apps = [each.app for group in groups for each in group.registered]
         urls = (urlsplit(app) for app in apps if isinstance(app, str) and "://" in app)
         return frozenset(each.hostname or "" for each in urls)
@@ -100,6 +99,12 @@ class Egress:
             return "it has no service yet"
         more = ", …" if names[_NAMES_SHOWN:] else ""
         return f"its names: {', '.join(f'`{n}`' for n in names[:_NAMES_SHOWN])}{more}"
+
+    def _latest(self) -> Configuration | None:
+        try:
+            return self._current()
+        except LatticeError:  # closed: what is called by its names shall hear that
+            return self._seen
 
     def _full_name(self, host: str) -> str | None:
         if self._seen is None or "." in host or ":" in host:
@@ -141,4 +146,9 @@ def _in_ranges(text: str) -> bool:
         address = ip_address(text.strip("[]"))
     except ValueError:
         return False
-    return any(address in each for each in _RANGES)
+    return any(unmapped(address) in each for each in _RANGES)
+
+
+def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 one stands for, else the address itself."""
+    return getattr(address, "ipv4_mapped", None) or address

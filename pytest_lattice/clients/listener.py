@@ -6,7 +6,6 @@ service with a listener on it answers, as all of Lattice's addresses do.
 
 from __future__ import annotations
 
-import asyncio
 from errno import ECONNREFUSED, ETIMEDOUT
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
@@ -62,6 +61,7 @@ class LiveServer:
     Args:
         sockets: where it listens.
         call: calls a function on their loop.
+        is_here: tells whether who would answer runs in the calling thread.
         configuration: gives what is declared.
     """
 
@@ -70,11 +70,14 @@ class LiveServer:
         sockets: Sockets,
         *,
         call: Call,
+        is_here: Callable[[], bool],
         configuration: Callable[[], Configuration],
     ) -> None:
         """Listen on all the ports that services have."""
         self._sockets = sockets
         self._call = call
+        #: Tells whether a blocking call from this thread would wait for itself.
+        self.is_here = is_here
         self._configuration = configuration
         self._ports: dict[int, int] = {}
         for port in sorted(_ports(configuration())):
@@ -144,10 +147,6 @@ class LiveServer:
                 f"listener on port {port}",
             )
         return Address(LOOPBACK, self._real(port))
-
-    def is_on_loop(self) -> bool:
-        """Tell whether the event loop of the listeners runs in this very thread."""
-        return asyncio._get_running_loop() is self._sockets.site.loop  # noqa: SLF001  # the public one raises where none runs
 
     @property
     def ca_pem(self) -> str:

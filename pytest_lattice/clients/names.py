@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack, contextmanager
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from pytest_lattice.clients.egress import is_lattice
+from pytest_lattice.clients.egress import is_lattice, unmapped
 from pytest_lattice.clients.patches import applied
 from pytest_lattice.errors import HIDE, BlockingCallError
 from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
+    from ipaddress import IPv6Address
 
     from pytest_lattice.clients.egress import Egress
     from pytest_lattice.clients.listener import Address, LiveServer
@@ -33,6 +34,7 @@ __tracebackhide__ = HIDE
 _IPV4, _IPV6 = "169.254.171.{}", "fd00:ec2:80::a9fe:ab{:02x}"
 # The last bytes that names get; targets are called from the first.
 _OWN = range(32, 255)
+_BROADCAST = IPv4Address("255.255.255.255")
 
 
 class Names:
@@ -123,6 +125,8 @@ class _Resolver:
             socket.gaierror: it is a name of Lattice, and no service has it.
         """
         text = _text(host)
+        if not self._doors:
+            return None  # who has kept what was replaced asks to no end
         door = self._of(text)
         if door is not None:
             name = door.egress.generated_name(text) or text
@@ -133,6 +137,24 @@ class _Resolver:
             raise self._nobody(text)
         self._refuse(text)
         return None
+
+    def is_nameless(self, address: Host) -> bool:
+        """Tell whether an address has no name.
+
+        Returns:
+            False for what has the name that it had before.
+
+        Raises:
+            EgressError: it is not to be called.
+        """
+        text = _text(address)
+        if not self._doors or not _literal(text):
+            return False
+        # AWS is silent on names of its addresses; many services share one.
+        if is_lattice(text):
+            return True
+        self._refuse(text)
+        return False
 
     def lead(self, host: Host, port: int, *, blocking: bool) -> Address | None:
         """Tell where a connection leads.
@@ -152,6 +174,8 @@ class _Resolver:
             OSError: as the system would say it.
         """
         text = _text(host)
+        if not self._doors:
+            return None
         if _literal(text) and is_lattice(text):
             # AWS: any address of Lattice leads to any service, by server name or Host
             name = self._addresses.name(text) or text
@@ -164,7 +188,7 @@ class _Resolver:
         if door is None:
             self._refuse(text)
             return None
-        if blocking and door.server.is_on_loop():
+        if blocking and door.server.is_here():
             error = BlockingCallError(
                 f"an async app calls `{name}` with a blocking client, and so stops the "
                 "event loop that would have to answer"
@@ -185,7 +209,7 @@ class _Resolver:
 
     def _nobody(self, host: str) -> socket.gaierror:
         # AWS is silent on names that nobody has; DNS knows no such name.
-        advice = self._doors[0].egress.advice(host) if self._doors else ""
+        advice = next((each.egress.advice(host) for each in self._doors), "")
         text = f"no service has the name `{host}`; {advice}"
         return socket.gaierror(socket.EAI_NONAME, text)
 
@@ -243,6 +267,18 @@ def _is_local(host: str) -> bool:
         return True
     if not _literal(host):
         return False
-    address = ip_address(host.partition("%")[0])
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified
+    address = unmapped(ip_address(host.partition("%")[0]))
+    return address.is_loopback or address.is_unspecified or _is_own(address)
+
+
+def _is_own(address: IPv4Address | IPv6Address) -> bool:
+    """Tell whether this machine has an address, as containers have for their names."""
+    if address.is_multicast or address == _BROADCAST:
+        return False
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004  # that of IP
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((str(address), 0))
+        except OSError:
+            return False
+    return True

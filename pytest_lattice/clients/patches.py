@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from functools import partial, wraps
 from importlib import import_module
 from importlib.util import find_spec
+from operator import index
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from pytest_lattice.errors import HIDE, LatticeError
@@ -36,6 +37,9 @@ class Resolver(Protocol):
     def find(self, host: Host) -> tuple[str, tuple[str, str]] | None:
         """Look a name up: its canonical name and addresses; None to look elsewhere."""
 
+    def is_nameless(self, address: Host) -> bool:
+        """Tell whether an address has no name; False to look elsewhere."""
+
     def lead(self, host: Host, port: int, *, blocking: bool) -> Address | None:
         """Tell where a connection leads; None for where it led before."""
 
@@ -55,12 +59,19 @@ def applied(resolver: Resolver) -> ExitStack:
     with ExitStack() as undo:
         for owner, name, make in _patches():
             original = getattr(owner, name)
-            if name in vars(owner):
-                undo.callback(setattr, owner, name, original)
-            else:
-                undo.callback(delattr, owner, name)  # so that it is inherited again
-            setattr(owner, name, wraps(original)(make(original, resolver)))
+            ours = wraps(original)(make(original, resolver))
+            undo.callback(_put_back, owner, name, ours, vars(owner).get(name))
+            setattr(owner, name, ours)
         return undo.pop_all()
+
+
+def _put_back(owner: _Any, name: str, ours: _Any, before: _Any) -> None:
+    if vars(owner).get(name) is not ours:
+        return  # somebody else has replaced it since, or put back what was before us
+    if before is None:
+        delattr(owner, name)  # so that it is inherited again
+    else:
+        setattr(owner, name, before)
 
 
 def _patches() -> list[tuple[_Any, str, Callable[..., _Any]]]:
@@ -69,18 +80,29 @@ def _patches() -> list[tuple[_Any, str, Callable[..., _Any]]]:
         (socket, "getaddrinfo", _getaddrinfo),
         (socket, "gethostbyname", _gethostbyname),
         (socket, "gethostbyname_ex", _gethostbyname_ex),
+        (socket, "gethostbyaddr", _gethostbyaddr),
+        (socket, "getnameinfo", _getnameinfo),
         (socket.socket, "connect", _connect),
         (socket.socket, "connect_ex", _connect_ex),
         (socket.socket, "sendto", _sendto),
-        (ssl.SSLContext, "wrap_socket", partial(_wrap, 4)),
-        (ssl.SSLContext, "wrap_bio", partial(_wrap, 3)),
     ]
+    if hasattr(socket.socket, "sendmsg"):
+        patches.append((socket.socket, "sendmsg", _sendmsg))
+    # Where truststore or gevent put a class of its own in the library's place, both
+    # are in use.
+    for name, place in (("wrap_socket", 4), ("wrap_bio", 3)):
+        kinds = [kind for kind in ssl.SSLContext.__mro__ if name in vars(kind)]
+        patches += [(kind, name, partial(_wrap, place)) for kind in kinds]
     # These find hosts and connect in C. Not only if they are loaded: code under test
     # may load them later.
     if find_spec("uvloop"):
         loop = import_module("uvloop").Loop
-        patches.append((loop, "getaddrinfo", _uvloop_getaddrinfo))
-        patches.append((loop, "create_connection", _uvloop_create_connection))
+        patches += [
+            (loop, "getaddrinfo", _uvloop_getaddrinfo),
+            (loop, "getnameinfo", _uvloop_getnameinfo),
+            (loop, "create_connection", _uvloop_create_connection),
+            (loop, "create_datagram_endpoint", _uvloop_create_datagram_endpoint),
+        ]
     if find_spec("aiohttp") and find_spec("aiodns"):
         async_resolver = import_module("aiohttp.resolver").AsyncResolver
         patches.append((async_resolver, "resolve", _aiohttp_resolve))
@@ -106,9 +128,11 @@ def _getaddrinfo(original: _Any, resolver: Resolver) -> _Any:
         name, addresses = found
         infos: list[_Any] = []
         for kind, address in zip(_FAMILIES, addresses, strict=True):
+            # The listeners are on IPv4's loopback, which machines offline have too.
+            drop = socket.AI_ADDRCONFIG if kind == socket.AF_INET else 0
             if family in {0, kind}:
                 try:
-                    infos += original(address, port, kind, type, proto, flags)
+                    infos += original(address, port, kind, type, proto, flags & ~drop)
                 except socket.gaierror:
                     if family:
                         raise
@@ -143,6 +167,32 @@ def _gethostbyname_ex(original: _Any, resolver: Resolver) -> _Any:
     return gethostbyname_ex
 
 
+def _gethostbyaddr(original: _Any, resolver: Resolver) -> _Any:
+    named = _gethostbyname_ex(original, resolver)
+
+    def gethostbyaddr(ip_address: _Any, /) -> _Any:
+        if resolver.is_nameless(ip_address):
+            raise socket.herror(1, f"no name belongs to address `{ip_address}`")
+        return named(ip_address)
+
+    return gethostbyaddr
+
+
+def _getnameinfo(original: _Any, resolver: Resolver) -> _Any:
+    def getnameinfo(sockaddr: _Any, flags: int, /) -> _Any:
+        return original(sockaddr, _name_flags(sockaddr, flags, resolver))
+
+    return getnameinfo
+
+
+def _name_flags(sockaddr: _Any, flags: int, resolver: Resolver) -> int:
+    """Let the system look no name up for an address that has none."""
+    numeric = flags & socket.NI_NUMERICHOST
+    if not numeric and _is_address(sockaddr) and resolver.is_nameless(sockaddr[0]):
+        return flags | socket.NI_NUMERICHOST
+    return flags
+
+
 # ---- connections ------------------------------------------------------------
 
 
@@ -174,6 +224,15 @@ def _sendto(original: _Any, resolver: Resolver) -> _Any:
     return sendto
 
 
+def _sendmsg(original: _Any, resolver: Resolver) -> _Any:
+    def sendmsg(self: socket.socket, *args: _Any) -> _Any:
+        # Behind the buffers, ancillary data and flags.
+        address = [_led(self, each, resolver) for each in args[3:]]
+        return original(self, *args[:3], *address)
+
+    return sendmsg
+
+
 def _connecting(sock: socket.socket, address: _Any, resolver: Resolver) -> _Any:
     try:
         return _led(sock, address, resolver)
@@ -186,18 +245,23 @@ def _led(sock: socket.socket, address: _Any, resolver: Resolver) -> _Any:
     """Give the address that a socket is really to connect to."""
     if sock.family not in _FAMILIES or not _is_address(address):
         return address
-    host, port = address[:2]
+    host, port = address[0], index(address[1])
     found = resolver.lead(host, port, blocking=sock.gettimeout() != 0)
     if found is None:
         return address
     if sock.type != socket.SOCK_STREAM:
-        # AWS: vpc-lattice/latest/ug/listeners: HTTP, HTTPS and TLS, so TCP
-        raise ConnectionRefusedError(
-            errno.ECONNREFUSED, f"nothing of Lattice takes datagrams, as to `{host}`"
-        )
+        raise _no_datagrams(host)
     if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         return (f"::ffff:{found.host}", found.port, *address[2:])
     return tuple(found)
+
+
+def _no_datagrams(host: Host) -> OSError:
+    # AWS: vpc-lattice/latest/ug/listeners: HTTP, HTTPS and TLS, so TCP
+    return ConnectionRefusedError(
+        errno.ECONNREFUSED, f"nothing of Lattice takes datagrams, as to `{host!s}`"
+    )
 
 
 def _is_address(address: _Any) -> bool:
@@ -206,7 +270,7 @@ def _is_address(address: _Any) -> bool:
         isinstance(address, tuple)
         and len(address) > 1
         and isinstance(address[0], str | bytes | bytearray)
-        and isinstance(address[1], int)
+        and hasattr(address[1], "__index__")
     )
 
 
@@ -251,6 +315,33 @@ def _uvloop_getaddrinfo(original: _Any, resolver: Resolver) -> _Any:
     return getaddrinfo
 
 
+def _uvloop_getnameinfo(original: _Any, resolver: Resolver) -> _Any:
+    async def getnameinfo(self: _Any, sockaddr: _Any, flags: int = 0) -> _Any:
+        flags = _name_flags(sockaddr, flags, resolver)
+        return await original(self, sockaddr, flags)
+
+    return getnameinfo
+
+
+def _uvloop_create_datagram_endpoint(original: _Any, resolver: Resolver) -> _Any:
+    async def create_datagram_endpoint(
+        self: _Any,
+        protocol_factory: _Any,
+        local_addr: _Any = None,
+        remote_addr: _Any = None,
+        **options: _Any,
+    ) -> _Any:
+        if remote_addr is not None:
+            host, port = remote_addr[:2]
+            if resolver.lead(host, _number(port), blocking=False) is not None:
+                raise _no_datagrams(host)
+        return await original(
+            self, protocol_factory, local_addr, remote_addr, **options
+        )
+
+    return create_datagram_endpoint
+
+
 def _uvloop_create_connection(original: _Any, resolver: Resolver) -> _Any:
     async def create_connection(
         self: _Any,
@@ -261,7 +352,7 @@ def _uvloop_create_connection(original: _Any, resolver: Resolver) -> _Any:
     ) -> _Any:
         found = None
         if host:
-            found = resolver.lead(host, int(port or 0), blocking=False)
+            found = resolver.lead(host, _number(port), blocking=False)
         if found is not None:
             if options.get("ssl") and options.get("server_hostname") is None:
                 options["server_hostname"] = host
@@ -270,6 +361,13 @@ def _uvloop_create_connection(original: _Any, resolver: Resolver) -> _Any:
         return await original(self, protocol_factory, host, port, **options)
 
     return create_connection
+
+
+def _number(port: _Any) -> int:
+    """Read a port that may be the name of a service."""
+    if isinstance(port, str | bytes) and not port.isdigit():
+        return socket.getservbyname(port if isinstance(port, str) else port.decode())
+    return int(port or 0)
 
 
 def _aiohttp_resolve(original: _Any, resolver: Resolver) -> _Any:

@@ -18,8 +18,7 @@ rest of a call:
                                       daemon thread); else the caller's becomes the home
     async, under Trio               as blocking, in a worker thread
 
-A blocking call on the very loop that would have to answer it is refused.  Nothing here
-knows of requests.  asyncio and anyio are imported when used.
+A blocking call on the very loop that would have to answer it is refused.
 """
 
 from __future__ import annotations
@@ -27,14 +26,13 @@ from __future__ import annotations
 import concurrent.futures
 import sys
 import threading
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pytest_lattice.errors import BlockingCallError, LatticeError
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Coroutine
-    from typing import Any
 
     T = TypeVar("T")
     #: Begins work on a loop.  It is called on the loop, or by the thread that is about
@@ -108,6 +106,11 @@ class AppLoop:
                 home = self._home = self._home_on(here)
             return home
 
+    def is_here(self) -> bool:
+        """Tell whether it is an app that runs in this thread, on a private loop."""
+        home = self._home
+        return home is not None and home.private and home.loop is _running_loop()
+
     def close(self) -> None:
         """End all that still runs on a private loop; leave another's loop alone.
 
@@ -115,12 +118,10 @@ class AppLoop:
             BlockingCallError: it is called on the private loop itself.
         """
         with self._lock:
-            home = self._home
-            if home is not None and home.private and home.loop is _running_loop():
+            if self.is_here():
                 raise _refusal()
-            self._home = None
+            home, self._home, self._closed = self._home, None, True
             self._lent.clear()
-            self._closed = True
         if home is not None and home.private:
             home.close()
 
@@ -196,9 +197,8 @@ class Home:
     def finish(self, start: Start[T]) -> None:
         """Run last work, and wait for it where waiting is possible.
 
-        On a loop that runs in this thread the work is begun, and ended as the loop
-        runs on.  On a loop that nobody here may drive it is left to the loop's owner,
-        who cancels all tasks before closing it.
+        On a loop that runs in this thread it is begun, and ends as the loop runs on;
+        on one that nobody here may drive, the loop's owner cancels it before closing.
         """
         if self.loop.is_closed():
             return

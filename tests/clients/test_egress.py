@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lattice import EgressError, LatticeError, Service
+from pytest_lattice import EgressError, LatticeError, Service, TargetGroup
 from pytest_lattice.clients.egress import Egress, is_lattice
 from pytest_lattice.model.configuration import Configuration
 
@@ -54,8 +54,14 @@ def test_names_follow_the_configuration() -> None:
     assert not guard.knows(SHOP.dns_name)
     now.append(Configuration().with_resources([SHOP]))
     assert guard.knows(SHOP.dns_name)
+    group = TargetGroup("servers", targets=["http://one.example.net:81"])
+    now.append(now[-1].with_resources([group]))
+    assert guard.servers() == {"one.example.net"}
+    assert guard.knows(SHOP.dns_name)
     now.clear()
     assert guard.knows(SHOP.dns_name)
+    assert guard.servers() == {"one.example.net"}
+    assert Egress(current, strict=True).servers() == frozenset()
 
 
 _LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
@@ -94,6 +100,8 @@ def test_addresses_of_lattice(address: object) -> None:
         ("169.254.171.33.example.com", False),
         ("fd00:ec2:80::a9fe:ab21", True),
         ("fd00:ec2:80::1", True),
+        ("::ffff:169.254.171.33", True),
+        ("::ffff:169.254.169.254", False),
         ("[fd00:ec2:80::1]:443", True),
         ("fd00:ec2:80:1::1", False),
         ("fd00:ec2::254", False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 import ssl
 import sys
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import requests
+import truststore
 from botocore.auth import SigV4Auth  # type: ignore[import-untyped]  # it has none
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # see above
 from botocore.httpsession import (  # type: ignore[import-untyped]  # see above
@@ -29,6 +31,7 @@ from pytest_lattice import (
     EgressError,
     FixedResponse,
     Forward,
+    LatticeError,
     LatticeNetwork,
     Listener,
     Service,
@@ -273,6 +276,90 @@ def test_machine_without_ipv6_finds_ipv4(
     assert found == {"169.254.171.32"}
 
 
+def test_machine_offline_finds_ipv4(
+    network: LatticeNetwork, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loopback is all that is needed, even if addresses in use only are asked for."""
+    original = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, family: int, *rest: Any) -> Any:  # noqa: ANN401  # as the library's
+        if rest[-1] & socket.AI_ADDRCONFIG:
+            raise socket.gaierror(socket.EAI_NONAME, "offline")
+        return original(host, port, family, *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with network.dns():
+        found = socket.getaddrinfo(name, 443, flags=socket.AI_ADDRCONFIG)
+
+    assert {info[4][0] for info in found} == {"169.254.171.32"}
+
+
+def socket_getnameinfo(sockaddr: Any, flags: int) -> Any:  # noqa: ANN401  # as the library's
+    """Ask the function that the door has put in place."""
+    return socket.getnameinfo(sockaddr, flags)
+
+
+def uvloop_getnameinfo(sockaddr: Any, flags: int) -> Any:  # noqa: ANN401  # as the library's
+    """Ask uvloop, which asks in C."""
+
+    async def main() -> Any:  # noqa: ANN401  # as the library's
+        return await asyncio.get_running_loop().getnameinfo(sockaddr, flags)
+
+    return name_peers.uvloop_run(main())
+
+
+NAMERS: list[Any] = [socket_getnameinfo]
+if sys.platform != "win32":
+    NAMERS.append(uvloop_getnameinfo)
+
+
+def test_names_have_themselves_in_full(network: LatticeNetwork, name: str) -> None:
+    """Who asks for the full name of a service looks nothing up."""
+    with network.dns(strict=True):
+        assert socket.getfqdn(name) == name
+        assert socket.gethostbyaddr("orders.example.com") == (
+            name,
+            ["orders.example.com"],
+            ["169.254.171.32"],
+        )
+
+
+@pytest.mark.parametrize("namer", NAMERS)
+def test_addresses_have_no_name(namer: Any, network: LatticeNetwork) -> None:  # noqa: ANN401  # one of several
+    """Nobody is asked for the name of an address of Lattice, nor of a refused one."""
+    with network.dns(strict=True):
+        with pytest.raises(socket.herror, match=r"address `169\.254\.171\.32`"):
+            socket.gethostbyaddr("169.254.171.32")
+        assert namer(("169.254.171.32", 443), socket.NI_NUMERICSERV) == (
+            "169.254.171.32",
+            "443",
+        )
+        numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+        assert namer(("198.51.100.7", 80), numeric) == ("198.51.100.7", "80")
+        for ask in (
+            lambda: socket.gethostbyaddr("198.51.100.7"),
+            lambda: socket.getfqdn("example.net"),
+            lambda: namer(("198.51.100.7", 80), 0),
+        ):
+            with pytest.raises(EgressError):
+                ask()
+        assert socket.gethostbyaddr("127.0.0.1")
+
+
+def test_functions_kept_from_the_door_ask_as_before(
+    network: LatticeNetwork, name: str, lookups: list[object]
+) -> None:
+    """What code took while the door was open changes nothing when it is closed."""
+    with network.dns(strict=True):
+        getaddrinfo, connect = socket.getaddrinfo, socket.socket.connect
+    with suppress(socket.gaierror):
+        getaddrinfo(name, 443)
+    with socket.socket() as sock, pytest.raises(ConnectionRefusedError):
+        connect(sock, ("127.0.0.1", 1))
+
+    assert lookups == [name]
+
+
 def test_numeric_flag_looks_nothing_up(network: LatticeNetwork, name: str) -> None:
     """Whoever asks for addresses only is told that a name is none."""
     with network.dns(), pytest.raises(socket.gaierror):
@@ -444,6 +531,89 @@ def test_other_sockets_are_left_alone(network: LatticeNetwork) -> None:
         assert socket.getaddrinfo("127.0.0.1", 80)
 
 
+def test_this_machine_may_be_called_by_its_address(
+    network: LatticeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever addresses it has: a container's name leads to no loopback."""
+    bound: list[object] = []
+
+    def bind(_: socket.socket, address: tuple[str, int]) -> None:
+        bound.append(address)
+        if address[0] != "198.51.100.1":
+            raise OSError(errno.EADDRNOTAVAIL, "not this machine's")
+
+    connected: list[object] = []
+    monkeypatch.setattr(socket.socket, "connect", lambda _, to: connected.append(to))
+    with network.dns(strict=True), socket.socket() as sock:
+        monkeypatch.setattr(socket.socket, "bind", bind)
+        sock.connect(("198.51.100.1", 80))
+        for host in ("198.51.100.2", "224.0.0.1", "255.255.255.255"):
+            with pytest.raises(EgressError):
+                sock.connect((host, 80))
+
+    assert connected == [("198.51.100.1", 80)]
+    assert bound == [("198.51.100.1", 0), ("198.51.100.2", 0)]
+
+
+class Port:
+    """A number of another library's, such as numpy's."""
+
+    def __index__(self) -> int:
+        """Be 443."""
+        return 443
+
+
+def test_every_form_of_an_address_is_led(network: LatticeNetwork, name: str) -> None:
+    """So are addresses in IPv6's form, numbers of others, and sockets for IPv6 only."""
+    with network.dns(strict=True):
+        with socket.socket() as sock:
+            sock.connect((name, Port()))
+            assert sock.getpeername()[0] == "127.0.0.1"
+        for host in ("::ffff:169.254.171.32", "fd00:ec2:80::a9fe:ab20"):
+            with socket.socket(socket.AF_INET6) as sock:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.connect((host, 443))
+        with socket.socket() as sock, pytest.raises(EgressError):
+            sock.connect(("198.51.100.7", Port()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop")
+def test_uvloop_takes_names_of_ports(network: LatticeNetwork, name: str) -> None:
+    """A port may be written as the name of a protocol."""
+
+    async def main(port: Any) -> str:  # noqa: ANN401  # typeshed has it narrower
+        _, writer = await asyncio.open_connection(name, port)
+        host: str = writer.get_extra_info("peername")[0]
+        writer.close()
+        await writer.wait_closed()
+        return host
+
+    with network.dns(strict=True):
+        for port in ("https", b"https", "443", 443):
+            assert name_peers.uvloop_run(main(port)) == "127.0.0.1"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop")
+def test_datagrams_of_uvloop_are_refused(network: LatticeNetwork, name: str) -> None:
+    """Those to a fixed address are; it sends others in C."""
+
+    async def main(host: str) -> str:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=(host, 53)
+        )
+        transport.close()
+        return "opened"
+
+    with network.dns(strict=True):
+        for host in ("198.51.100.7", "example.net"):
+            with pytest.raises(EgressError):
+                name_peers.uvloop_run(main(host))
+        with pytest.raises(ConnectionRefusedError):
+            name_peers.uvloop_run(main(name))
+        assert name_peers.uvloop_run(main("127.0.0.1")) == "opened"
+
+
 def test_datagrams_to_others_are_refused(network: LatticeNetwork) -> None:
     """A strict door is a guard for UDP too."""
     with network.dns(strict=True), socket.socket(type=socket.SOCK_DGRAM) as sock:
@@ -451,6 +621,7 @@ def test_datagrams_to_others_are_refused(network: LatticeNetwork) -> None:
             lambda: sock.connect(("198.51.100.7", 53)),
             lambda: sock.sendto(b"x", ("198.51.100.7", 53)),
             lambda: sock.sendto(b"x", ("statsd.example.net", 8125)),
+            lambda: sock.sendmsg([b"x"], [], 0, ("198.51.100.7", 53)),
         ):
             with pytest.raises(EgressError):
                 send()
@@ -750,6 +921,53 @@ def test_app_that_blocks_its_loop_is_told(
     )
 
 
+@pytest.mark.parametrize("called", [True, False])
+def test_app_that_blocks_another_loop_is_told(
+    network: LatticeNetwork, name: str, *, called: bool
+) -> None:
+    """So it is where the apps run on a loop of their own, and not on the listeners'."""
+    network.add(
+        TargetGroup(
+            "callers", targets=[calling(PEERS["requests"], f"https://{name}/inner")]
+        ),
+        Service("front", listeners=[Listener("HTTPS", default=Forward("callers"))]),
+    )
+    if called:
+        assert network.client("orders").get("/").text == "/"
+    with network.dns(), pytest.raises(BlockingCallError, match="with a blocking"):
+        network.client("front").get("/")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_forked_process_reaches_what_listens(
+    network: LatticeNetwork, name: str
+) -> None:
+    """A child calls the ports that were open; others are an error, and no hang."""
+    with network.dns():
+        reader, writer = os.pipe()
+        if (child := os.fork()) == 0:
+            with suppress(BaseException):
+                network.add(
+                    Service(
+                        "late",
+                        listeners=[Listener("HTTP", 81, default=FixedResponse(404))],
+                    )
+                )
+                late = network.service("late").dns_name
+                os.write(writer, PEERS["http.client"](f"http://{name}:8080/a").encode())
+                with suppress(LatticeError):
+                    socket.create_connection((late, 81))
+                    os.write(writer, b"connected")
+                network._live.close_sockets()  # noqa: SLF001  # what the door does when it closes
+                os.write(writer, b"/closed")
+            os._exit(0)
+        os.close(writer)
+        assert os.waitpid(child, 0)[1] == 0
+        assert os.read(reader, 99) == b"/a/closed"
+        os.close(reader)
+        assert PEERS["requests"](f"https://{name}/parent") == "/parent"
+
+
 # ---- TLS ---------------------------------------------------------------------
 
 
@@ -788,6 +1006,24 @@ def test_context_made_before_gets_in(network: LatticeNetwork, name: str) -> None
         context.wrap_socket(sock, server_hostname=name) as secure,
     ):
         assert secure.version() == "TLSv1.3"
+
+
+def test_contexts_are_trusted_beside_another_class(
+    network: LatticeNetwork, name: str
+) -> None:
+    """Where truststore is in place of the library, contexts made before get in too."""
+    early = ssl.create_default_context()
+    truststore.inject_into_ssl()
+    try:
+        with network.dns():
+            for context in (early, ssl.create_default_context()):
+                with (
+                    socket.create_connection((name, 443), PATIENCE) as sock,
+                    context.wrap_socket(sock, server_hostname=name) as secure,
+                ):
+                    assert secure.version() == "TLSv1.3"
+    finally:
+        truststore.extract_from_ssl()
 
 
 def test_wrong_name_is_not_trusted(network: LatticeNetwork, name: str) -> None:

@@ -28,13 +28,16 @@ REPLACED = {
     "getaddrinfo",
     "gethostbyname",
     "gethostbyname_ex",
+    "gethostbyaddr",
+    "getnameinfo",
     "connect",
     "connect_ex",
     "sendto",
+    "sendmsg",
     "wrap_socket",
     "wrap_bio",
     "resolve",
-} | ({"create_connection"} if LOOPS else set())
+} | ({"create_connection", "create_datagram_endpoint"} if LOOPS else set())
 
 
 class Indifferent:
@@ -47,6 +50,11 @@ class Indifferent:
     def find(self, host: object) -> None:
         """Know no name."""
         self.asked.append(host)
+
+    def is_nameless(self, address: object) -> bool:
+        """Know no address."""
+        self.asked.append(address)
+        return False
 
     def lead(self, host: object, port: int, *, blocking: bool) -> Address | None:
         """Lead nowhere else."""
@@ -91,6 +99,29 @@ def test_door_leaves_no_trace(*, failing: bool) -> None:
         except ZeroDivisionError:
             assert failing
         assert attributes() == before
+
+
+@pytest.mark.parametrize("first", ["we", "they"])
+def test_others_patches_are_left_alone(
+    first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who patches after us is not undone; what was undone before us is not redone."""
+    original = socket.getaddrinfo
+    undo = applied(Indifferent())
+    if first == "they":
+        undo.close()
+
+    def theirs(*_: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", theirs)
+    if first == "they":
+        undo = applied(Indifferent())
+        socket.getaddrinfo = original
+    undo.close()
+
+    assert socket.getaddrinfo is (theirs if first == "we" else original)
+    socket.getaddrinfo = original
 
 
 def test_what_is_replaced_looks_as_before() -> None:
