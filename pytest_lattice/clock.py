@@ -1,4 +1,4 @@
-"""The virtual clock of a network: time passes only when a test says so.
+"""The virtual clock of a network: time passes only when somebody says so.
 
 What is due while it passes (health checks, the end of a drain, log deliveries) happens
 in its order, each at its own time.  Signers outside the network read a clock of their
@@ -253,11 +253,42 @@ class Clock:
         It is the time by which a signer that knows nothing of the network signs, in
         microseconds since 1970.
         """
-        return time_ns() // 1000 + self.microseconds - self._start
+        return _real() + self.microseconds - self._start
 
     def __repr__(self) -> str:
         """Show the time."""
         return f"Clock({self.now.isoformat()})"
+
+
+def _real() -> int:
+    return time_ns() // 1000
+
+
+class RealClock(Clock):
+    """A clock that can be let catch up with real time.
+
+    Args:
+        real: gives real time, in microseconds since 1970.
+    """
+
+    def __init__(self, real: Callable[[], int] = _real) -> None:
+        """Begin now."""
+        self._real = real
+        super().__init__(_EPOCH + timedelta(microseconds=real()))
+
+    def catch_up(self) -> None:
+        """Let pass what has really passed; what is due on the way happens.
+
+        Nothing passes where this clock is ahead: a fault put it forward, or somebody
+        put the real one back.
+        """
+        behind = self._real() - self.microseconds
+        if behind > 0:
+            self.advance(behind / 1_000_000)
+
+    def wall(self) -> int:
+        """Return real time: signers read no other clock, whatever was put forward."""
+        return self._real()
 
 
 def _utc(start: object) -> datetime:

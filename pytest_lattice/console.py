@@ -3,10 +3,12 @@
     pytest-lattice explain FILE METHOD URL    what would happen to a request, and why
     pytest-lattice routes FILE                the rules of all services, as a table
     pytest-lattice graph FILE                 the topology, for Mermaid
+    pytest-lattice serve FILE                 a proxy into it, and the access log
 
 FILE is what any loader reads; its kind is told by its content.  Exit status: 0 for an
-answer, which for `explain` is that the request reaches a target; 1 if it reaches none;
-2 for a mistake in the command or the document.
+answer, which for `explain` is that the request reaches a target, and for `serve` that
+it was told to stop; 1 if it reaches none; 2 for a mistake in the command or the
+document.
 """
 
 from __future__ import annotations
@@ -17,20 +19,33 @@ import os
 import re
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_lattice.terminal import (
+    BOLD,
+    GREEN,
+    RED,
+    Style,
+    complain,
+    open_streams,
+    table,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_lattice.decision.decide import Decision
+    from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.model.configuration import Resource
     from pytest_lattice.network import LatticeNetwork
-    from pytest_lattice.routing.overview import RouteRow
+    from pytest_lattice.serving import Offer
 
 _REACHED, _NOT_REACHED, _MISTAKE, _INTERRUPTED = 0, 1, 2, 130
-_BOLD, _RED, _GREEN = "1", "31", "32"
 #: The policy of AWS that lets a caller invoke every service, as far as it is its own.
 _INVOKE = "VPCLatticeServicesInvokeAccess"
+#: How many exchanges are kept while a network is served: nobody asks for them.
+_KEPT = 1000
 _COLUMNS = ("service", "listener", "rule", "matches", "action", "source")
 # A step in an explanation: its name, and whether the request went on.
 _VERDICT = re.compile(r"^(\s+\S.*?\s{2,})(yes|no)(?=\s)", re.MULTILINE)
@@ -46,16 +61,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    open_streams()
     options = _parser().parse_args(arguments)
     from pytest_lattice.errors import LatticeError
 
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings():
         warnings.simplefilter("always")
+        warnings.showwarning = _teller()
         try:
             status: int = options.run(options)
             sys.stdout.flush()
         except LatticeError as error:
-            _complain("error", str(error), getattr(error, "__notes__", ()))
+            complain("error", str(error), getattr(error, "__notes__", ()))
             status = _MISTAKE
         except BrokenPipeError:
             # Who reads has seen enough; Python must not write the rest at its end.
@@ -63,16 +80,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = _REACHED
         except KeyboardInterrupt:
             status = _INTERRUPTED
-    for text in dict.fromkeys(str(each.message) for each in caught):
-        _complain("warning", text)
     return status
 
 
-def _complain(kind: str, text: str, notes: Sequence[str] = ()) -> None:
-    style = _Style(sys.stderr)
-    print(style(_RED, f"{kind}:"), text, file=sys.stderr)
-    for note in notes:
-        print(f"  {note}", file=sys.stderr)
+def _teller() -> Callable[..., None]:
+    """Make what tells of each warning once, as a line."""
+    told = set[str]()
+
+    def tell(message: Warning | str, *_: object) -> None:
+        if str(message) not in told:
+            told.add(str(message))
+            complain("warning", str(message))
+
+    return tell
 
 
 # ---- the command line -------------------------------------------------------
@@ -83,8 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="pytest-lattice",
         description="Ask what an Amazon VPC Lattice network would do, from the "
         "document that declares it.",
-        epilog="exit status: 0 an answer (explain: the request reaches a target); "
-        "1 the request reaches no target; 2 a mistake in the command or the document",
+        epilog="exit status: 0 an answer (explain: the request reaches a target; "
+        "serve: stopped by Ctrl-C or SIGTERM); 1 the request reaches no target; "
+        "2 a mistake in the command or the document; 130 interrupted before that",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     explain = _command(
@@ -102,17 +123,34 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME:VALUE",
         help="a header of the request; may be repeated",
     )
-    explain.add_argument(
-        "--role",
-        help="who signs it: a role or user of the document, or the ARN of any role, "
-        f"which then has the policy {_INVOKE}; nobody unless given",
-    )
-    explain.add_argument("--vpc", help="the caller's VPC, where there are several")
+    _add_caller(explain, "who signs it")
     explain.add_argument("--address", help="the caller's IP address in the VPC")
     explain.add_argument("--http2", action="store_true", help="made with HTTP/2")
     _command(commands, "routes", _routes, "the rules of all services, as a table")
     _command(commands, "graph", _graph, "the topology, as a Mermaid flowchart")
+    serve = _command(
+        commands, "serve", _serve, "a proxy into it, and the access log, until Ctrl-C"
+    )
+    _add_caller(serve, "who signs the command that is printed")
+    serve.add_argument(
+        "--strict", action="store_true", help="refuse hosts that are not of the network"
+    )
+    serve.add_argument(
+        "--port",
+        type=int,
+        default=0,
+        help="of loopback, for the proxy; a free one unless given",
+    )
     return parser
+
+
+def _add_caller(command: argparse.ArgumentParser, who: str) -> None:
+    command.add_argument(
+        "--role",
+        help=f"{who}: a role or user of the document, or the ARN of any role, "
+        f"which then has the policy {_INVOKE}; nobody unless given",
+    )
+    command.add_argument("--vpc", help="the caller's VPC, where there are several")
 
 
 def _command(
@@ -179,16 +217,16 @@ def _explain(options: argparse.Namespace) -> int:
     if options.json:
         _write_json(_decision(decision))
     else:
-        style = _Style(sys.stdout)
+        style = Style(sys.stdout)
 
         def paint(step: re.Match[str]) -> str:
-            color = _GREEN if step[2] == "yes" else _RED
+            color = GREEN if step[2] == "yes" else RED
             return f"{step[1]}{style(color, step[2])}"
 
         head, _, steps = decision.explain().partition("\n")
-        print(style(_BOLD, head))
+        print(style(BOLD, head))
         print(_VERDICT.sub(paint, steps))
-        print(style(_BOLD, f"  => {decision.summary}"))
+        print(style(BOLD, f"  => {decision.summary}"))
     return _REACHED if reached else _NOT_REACHED
 
 
@@ -198,8 +236,11 @@ def _routes(options: argparse.Namespace) -> int:
     if options.json:
         _write_json([row._asdict() for row in rows])
     else:
-        for line in _table(rows, _Style(sys.stdout)):
+        cells = [[str(getattr(row, name)) for name in _COLUMNS] for row in rows]
+        for line in table(_COLUMNS, cells, Style(sys.stdout)):
             print(line)
+        if not rows:
+            print("no service has a listener")
     return _REACHED
 
 
@@ -212,21 +253,90 @@ def _graph(options: argparse.Namespace) -> int:
     return _REACHED
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from pytest_lattice.clock import RealClock
+    from pytest_lattice.serving import (
+        Follower,
+        check_services,
+        entry_line,
+        offer,
+        time_passing,
+    )
+
+    follower, clock, style = Follower(), RealClock(), Style(sys.stdout)
+
+    def write(exchange: Exchange) -> None:
+        entry = exchange.log_entry
+        if options.json and entry is not None:
+            print(entry.to_json(), flush=True)
+        else:
+            print(entry_line(exchange, style), flush=True)
+
+    with _network(
+        options,
+        called=True,
+        clock=clock,
+        history=_KEPT,
+        plugins=[follower],
+        raise_target_exceptions=False,
+    ) as network:
+        check_services(network, options.file)
+        role = _caller(network, options.role)
+        follower.heed_signals()
+        with (
+            network.proxy(
+                strict=options.strict, vpc=options.vpc, port=options.port
+            ) as proxy,
+            time_passing(clock),
+            follower.writing(),
+        ):
+            offered = offer(network, proxy, vpc=options.vpc, role=role)
+            _write_offer(offered, style, as_json=options.json)
+            follower.follow(write)
+        with follower.writing():
+            # What the end broke off.
+            follower.write_rest(write)
+    return _REACHED
+
+
+def _write_offer(offered: Offer, style: Style, *, as_json: bool) -> None:
+    from pytest_lattice.serving import exports_of, lines_of
+
+    if as_json:
+        print(json.dumps(offered._asdict(), ensure_ascii=False), flush=True)
+        return
+    exports = Path(offered.ca_file).with_name("environ.sh")
+    exports.write_text(exports_of(offered), encoding="utf-8")
+    for line in lines_of(offered, str(exports), style):
+        print(line, flush=True)
+
+
 # ---- what they are about ----------------------------------------------------
 
 
-def _network(options: argparse.Namespace) -> LatticeNetwork:
+def _network(
+    options: argparse.Namespace,
+    *,
+    called: bool = False,
+    **settings: Any,  # noqa: ANN401  # as `LatticeNetwork` takes them
+) -> LatticeNetwork:
+    """Make the network of the document.
+
+    Args:
+        options: which document.
+        called: whether its targets are; if not, nothing of the user's answers.
+        settings: of the network.
+    """
     from pytest_lattice.network import LatticeNetwork
 
-    network = LatticeNetwork()
-    network.add(*_resources(options))
+    network = LatticeNetwork(**settings)
+    network.add(*_resources(options, called=called))
     return network
 
 
-def _resources(options: argparse.Namespace) -> tuple[Resource, ...]:
-    """Load the document; nothing of the user's answers behind its target groups."""
+def _resources(options: argparse.Namespace, *, called: bool) -> tuple[Resource, ...]:
+    """Load the document, with an echo behind all target groups or the open ones."""
     from inspect import signature
-    from pathlib import Path
 
     from pytest_lattice.errors import unknown
     from pytest_lattice.loaders.recognize import CASES, kind_of, loader_of
@@ -237,8 +347,10 @@ def _resources(options: argparse.Namespace) -> tuple[Resource, ...]:
 
         return read_cases(Path(options.file)).resources
     loader = loader_of(kind)
-    known = [name for name in signature(loader).parameters if name != "targets"][1:]
-    settings: dict[str, Any] = {"targets": "echo"}
+    _, *known = signature(loader).parameters
+    if not called:
+        known.remove("targets")
+    settings: dict[str, Any] = {}
     for name, key, value in options.settings:
         if name not in known:
             raise unknown(f"argument of the loader for {kind}", name, known)
@@ -246,7 +358,24 @@ def _resources(options: argparse.Namespace) -> tuple[Resource, ...]:
             settings.setdefault(name, {})[key] = value
         else:
             settings[name] = {"true": True, "false": False}.get(value, value)
-    return loader(options.file, **settings)
+    if called and (kind == "document" or "targets" in settings):
+        return tuple(map(_echoing, loader(options.file, **settings)))
+    return loader(options.file, targets="echo", **settings)
+
+
+def _echoing(resource: Resource) -> Resource:
+    """Let an echo answer behind a target group where nothing else does."""
+    from dataclasses import replace
+
+    from pytest_lattice.model.target_group import TargetGroup
+
+    if not isinstance(resource, TargetGroup):
+        return resource
+    targets = [
+        replace(each, app="echo") if each.app is None else each
+        for each in resource.registered
+    ]
+    return replace(resource, targets=targets or "echo")
 
 
 def _caller(network: LatticeNetwork, name: str | None) -> str | None:
@@ -260,42 +389,6 @@ def _caller(network: LatticeNetwork, name: str | None) -> str | None:
 
 
 # ---- how they are written ---------------------------------------------------
-
-
-class _Style:
-    """Emphasis on a terminal, and nothing in a pipe or where NO_COLOR is set."""
-
-    def __init__(self, stream: TextIO) -> None:
-        # https://no-color.org
-        self._on = (
-            stream.isatty()
-            and not os.environ.get("NO_COLOR")
-            and os.environ.get("TERM") != "dumb"
-        )
-
-    def __call__(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._on else text
-
-
-def _table(rows: Sequence[RouteRow], style: _Style) -> Iterator[str]:
-    """Write rows as columns; what all of them lack is left out."""
-    names = [name for name in _COLUMNS if any(getattr(row, name) for row in rows)]
-    if not rows:
-        yield "no service has a listener"
-        return
-    cells = [[str(getattr(row, name)) for name in names] for row in rows]
-    widths = [
-        max(len(name), *(len(row[column]) for row in cells))
-        for column, name in enumerate(names)
-    ]
-
-    def line(texts: Sequence[str]) -> str:
-        padded = (text.ljust(w) for text, w in zip(texts, widths, strict=True))
-        return "  ".join(padded).rstrip()
-
-    yield style(_BOLD, line([name.upper() for name in names]))
-    for row in cells:
-        yield line(row)
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Live:
             yield
 
     @contextmanager
-    def proxy(self, vpc: str | None, *, strict: bool) -> Iterator[LiveProxy]:
+    def proxy(self, vpc: str | None, *, strict: bool, port: int) -> Iterator[LiveProxy]:
         """Lead clients in for as long as the context lasts; see `LiveDoors.proxy`."""
         from pytest_lattice.clients.proxy import LiveProxy
 
@@ -102,6 +102,7 @@ class Live:
                 configuration=lambda: questions.configuration,
                 caller=lambda role: caller_of(questions.configuration, role),
                 strict=strict,
+                port=port,
             )
 
     @contextmanager
@@ -308,7 +309,7 @@ class LiveDoors:
 
     @contextmanager
     def proxy(
-        self, *, strict: bool = False, vpc: str | None = None
+        self, *, strict: bool = False, vpc: str | None = None, port: int = 0
     ) -> Iterator[LiveProxy]:
         """Let programs in by a proxy on loopback, whatever language they are in.
 
@@ -319,14 +320,16 @@ class LiveDoors:
             strict: whether other hosts are refused with 403.
             vpc: name or id of the VPC that clients are taken to live in; may be left
                 out where only one is associated.
+            port: the port of loopback that it listens on; 0 for a free one.
 
         Yields:
             The proxy.
 
         Raises:
-            ConfigurationError: an unknown VPC, or HTTP/2 is needed and not installed.
+            ConfigurationError: an unknown VPC, a port that cannot be had, or HTTP/2 is
+                needed and not installed.
         """
-        with self._live.proxy(vpc, strict=strict) as proxy:
+        with self._live.proxy(vpc, strict=strict, port=port) as proxy:
             yield proxy
 
 

@@ -76,6 +76,7 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
         lambda_settings: what to choose for Lambda functions where AWS is silent.
         auth_settings: what to choose for callers and policies where AWS is silent.
         history: how many exchanges are kept for the access log and reports.
+        clock: the virtual clock; one that begins with 2026 unless given.
         update_files: whether assertions rewrite the files that they compare with.
         plugins: objects with hooks (`pytest_lattice.hookspecs`), outside pytest.
         hook: the hook relay to call instead, as pytest has it.
@@ -96,6 +97,7 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
         lambda_settings: LambdaSettings | None = None,
         auth_settings: AuthSettings | None = None,
         history: int = HISTORY,
+        clock: Clock | None = None,
         update_files: bool = False,
         plugins: Sequence[object] = (),
         hook: HookRelay | None = None,
@@ -105,7 +107,7 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
         #: What draws and request ids derive from, and the kind of draw.
         self.seed, self.draw, self.update_files = seed, draw, update_files
         #: The virtual clock.
-        self.clock = Clock()
+        self.clock = Clock() if clock is None else clock
         # One change at a time; reentrant, since hooks may make one.
         self._change, self._configuration = RLock(), Configuration()
         self._auth_settings, self._warned = auth_settings, set[str]()

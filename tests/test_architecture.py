@@ -58,7 +58,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # For typing only: what the hooks are given.
     "hookspecs": BELOW_PLUGIN,
     "cases": BELOW_PLUGIN,
-    "console": BELOW_PLUGIN | {"cases"},
+    "terminal": frozenset(),
+    "serving": BELOW_PLUGIN | {"terminal"},
+    "console": BELOW_PLUGIN | {"cases", "serving", "terminal"},
     "plugin": BELOW_PLUGIN | {"cases", "hookspecs"},
     "__init__": BELOW_PLUGIN,
 }

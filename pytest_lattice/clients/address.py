@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_lattice.model.message import Source
-    from pytest_lattice.model.service import Service
+    from pytest_lattice.model.service import Listener, Service
     from pytest_lattice.routing.state import State
 
 __tracebackhide__ = HIDE
@@ -104,10 +104,14 @@ def base_url(service: Service) -> str:
     listeners = sorted(service.listeners, key=lambda each: each.scheme != "https")
     if not listeners:
         raise ConfigurationError(f"service `{service.name}` has no listener")
-    first = listeners[0]
-    usual = 443 if first.scheme == "https" else 80
-    port = "" if first.port == usual else f":{first.port}"
-    return f"{first.scheme}://{service.dns_name}{port}"
+    return listener_url(service, listeners[0])
+
+
+def listener_url(service: Service, listener: Listener) -> str:
+    """Write the URL of one listener of a service."""
+    usual = 443 if listener.scheme == "https" else 80
+    port = "" if listener.port == usual else f":{listener.port}"
+    return f"{listener.scheme}://{service.dns_name}{port}"
 
 
 @lru_cache(maxsize=4096)

@@ -55,6 +55,7 @@ class LiveProxy:
         configuration: gives what is declared.
         caller: finds a role or user by name, ARN or value.
         strict: whether other hosts are refused.
+        port: where it listens; 0 for a free port.
     """
 
     def __init__(
@@ -65,14 +66,15 @@ class LiveProxy:
         configuration: Callable[[], Configuration],
         caller: Callable[[str | Caller], Caller],
         strict: bool,
+        port: int,
     ) -> None:
         """Listen."""
         self._authority = sockets.site.authority
         self._caller = caller
         names = _Names(sockets.site, configuration, strict=strict)
-        port = call(lambda: sockets.listen(lambda: _Visit(sockets, names)))
+        real = call(lambda: sockets.listen(lambda: _Visit(sockets, names), port))
         #: The URL of the proxy.
-        self.url = f"http://{LOOPBACK}:{port}"
+        self.url = f"http://{LOOPBACK}:{real}"
 
     def environ(self, *, role: str | Caller | None = None) -> dict[str, str]:
         """Return environment variables that lead a subprocess into the network.

@@ -6,10 +6,13 @@ They live on the event loop of their site; only its thread touches them.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_lattice.clients.connection import Connection
+from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.model.value import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,24 +51,39 @@ class Sockets:
         #: Where clients connect.
         self.listening: list[socket.socket] = []
 
-    def listen(self, make: Callable[[], asyncio.Protocol]) -> int:
-        """Listen on a free port; to be called on the loop.
+    def listen(self, make: Callable[[], asyncio.Protocol], port: int = 0) -> int:
+        """Listen on a port; to be called on the loop.
 
         Args:
             make: makes what takes a connection.
+            port: which one; 0 for a free one.
 
         Returns:
             The port.
+
+        Raises:
+            ConfigurationError: there is no such port, or it cannot be had.
         """
+        if not is_whole(port, range(1 << 16)):
+            raise ConfigurationError(f"port `{port}` is not from 1 to 65535")
         # The protocol is named, or asyncio would leave Nagle's algorithm on.
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self.listening.append(sock)
         sock.setblocking(False)  # noqa: FBT003  # as the library has it
-        sock.bind((LOOPBACK, 0))
-        sock.listen(_BACKLOG)
+        if port and os.name == "posix":
+            # Connections that have just ended do not keep the port.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((LOOPBACK, port))
+            sock.listen(_BACKLOG)
+        except OSError as error:
+            raise ConfigurationError(
+                f"port {port} of {LOOPBACK} cannot be listened on: "
+                f"{(error.strerror or str(error)).lower()}"
+            ) from None
         self.site.loop.add_reader(sock, self._accept, sock, make)
-        port: int = sock.getsockname()[1]
-        return port
+        real: int = sock.getsockname()[1]
+        return real
 
     def _accept(
         self, sock: socket.socket, make: Callable[[], asyncio.Protocol]

@@ -1,0 +1,346 @@
+"""What `pytest-lattice serve` offers, and the access log as it happens.
+
+One thread writes and another lets time pass; requests are answered in that of the live
+listeners, which waits for neither.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_lattice.clients.address import listener_url
+from pytest_lattice.errors import ConfigurationError
+from pytest_lattice.model.outcome import Admitted, Forwarded, Unreachable, Unroutable
+from pytest_lattice.terminal import BOLD, GREEN, RED, complain, printable, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_lattice.clients.proxy import LiveProxy
+    from pytest_lattice.clock import RealClock
+    from pytest_lattice.decision.exchange import Exchange
+    from pytest_lattice.model.service import Listener, Service
+    from pytest_lattice.network import LatticeNetwork
+    from pytest_lattice.terminal import Style
+
+# How often time passes, in seconds.
+_TICK = 0.25
+# Seconds for which the end waits for a health check that has no answer.
+_PATIENCE = 1.0
+_FIRST_ERROR = 400
+
+
+# ---- what is offered --------------------------------------------------------
+
+
+class Way(NamedTuple):
+    """A listener, and what a request to it would meet.
+
+    Args:
+        service: whose it is.
+        listener: one of HTTP or HTTPS.
+        obstacle: why it cannot be reached from the VPC; empty where it can.
+        open: whether the caller may come in.
+    """
+
+    service: Service
+    listener: Listener
+    obstacle: str
+    open: bool
+
+
+class Offer(NamedTuple):
+    """What is served, and how to get there.
+
+    Args:
+        services: name, DNS names and listeners of each, and what keeps clients off.
+        proxy: the URL of the proxy.
+        ca_file: the certificate to trust.
+        curl: a command line, or None where curl can reach nothing.
+        environ: what leads programs in.
+    """
+
+    services: list[dict[str, Any]]
+    proxy: str
+    ca_file: str
+    curl: str | None
+    environ: dict[str, str]
+
+
+def offer(
+    network: LatticeNetwork, proxy: LiveProxy, *, vpc: str | None, role: str | None
+) -> Offer:
+    """Find out what a proxy leads to.
+
+    Args:
+        network: whose services they are.
+        proxy: leads there.
+        vpc: where clients live; see `LatticeNetwork.proxy`.
+        role: who signs; None for nobody.
+
+    Raises:
+        ConfigurationError: there is no service, or an unknown caller.
+    """
+    services = network.configuration.services
+    ways = [
+        _way(network, service, listener, vpc=vpc, role=role)
+        for service in services
+        for listener in service.listeners
+        if listener.protocol != "TLS_PASSTHROUGH"
+    ]
+    environ = proxy.environ(role=role)
+    return Offer(
+        [_described(service, ways) for service in services],
+        proxy.url,
+        str(proxy.ca_file),
+        _curl(ways, proxy, environ, signed=role is not None),
+        environ,
+    )
+
+
+def check_services(network: LatticeNetwork, file: str) -> None:
+    """Refuse to serve nothing.
+
+    Raises:
+        ConfigurationError: the document has no service.
+    """
+    if not network.configuration.services:
+        raise ConfigurationError(f"`{file}` has no service that could be served")
+
+
+def _way(
+    network: LatticeNetwork,
+    service: Service,
+    listener: Listener,
+    *,
+    vpc: str | None,
+    role: str | None,
+) -> Way:
+    url = f"{listener_url(service, listener)}/"
+    outcome = network.authorize("GET", url, vpc=vpc, role=role).outcome
+    obstacle = ""
+    if isinstance(outcome, Unreachable | Unroutable):
+        obstacle = outcome.reason
+    return Way(service, listener, obstacle, isinstance(outcome, Admitted))
+
+
+def _described(service: Service, ways: list[Way]) -> dict[str, Any]:
+    mine = [way.obstacle for way in ways if way.service is service]
+    return {
+        "name": service.name,
+        "dns_names": list(filter(None, (service.dns_name, service.custom_domain_name))),
+        "listeners": [
+            {"protocol": each.protocol, "port": each.port} for each in service.listeners
+        ],
+        "unreachable": mine[0] if mine and all(mine) else None,
+    }
+
+
+def _curl(
+    ways: list[Way], proxy: LiveProxy, environ: dict[str, str], *, signed: bool
+) -> str | None:
+    """Write a command that gets an answer, if it can from one that lets it in."""
+    reached = [way for way in ways if not way.obstacle]
+    reached.sort(key=lambda way: (not way.open, way.listener.scheme != "https"))
+    if not reached:
+        return None
+    service, listener = reached[0][:2]
+    words = ["curl", "--proxy", proxy.url, "--cacert", str(proxy.ca_file)]
+    if signed:
+        # They are made up, so they may be seen.
+        key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
+        words += ["--aws-sigv4", f"aws:amz:{service.region}:vpc-lattice-svcs"]
+        words += ["--user", f"{key}:{secret}"]
+        if token := environ.get("AWS_SESSION_TOKEN"):
+            words += ["--header", f"x-amz-security-token: {token}"]
+        # AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
+        words += ["--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]
+    return shlex.join([*words, f"{listener_url(service, listener)}/"])
+
+
+def lines_of(offered: Offer, exports: str, style: Style) -> Iterator[str]:
+    """Write an offer for people.
+
+    Args:
+        offered: the offer.
+        exports: the file of `exports_of`.
+        style: of the terminal.
+    """
+    rows = [
+        (
+            each["name"],
+            name,
+            ", ".join(f"{one['protocol']} {one['port']}" for one in each["listeners"]),
+            each["unreachable"] or "",
+        )
+        for each in offered.services
+        for name in each["dns_names"]
+    ]
+    yield from table(("service", "name", "listeners", "unreachable"), rows, style)
+    yield ""
+    yield f"{style(BOLD, 'proxy')}    {offered.proxy}"
+    yield f"{style(BOLD, 'ca file')}  {offered.ca_file}"
+    yield f"{style(BOLD, 'environ')}  . {shlex.quote(exports)}"
+    yield ""
+    yield offered.curl or f"no curl: {_why_no_curl(offered)}"
+    yield ""
+
+
+def _why_no_curl(offered: Offer) -> str:
+    protocols = {
+        one["protocol"] for each in offered.services for one in each["listeners"]
+    }
+    if protocols == {"TLS_PASSTHROUGH"}:
+        return "behind TLS_PASSTHROUGH the certificates are those of the targets"
+    return "no listener of HTTP or HTTPS can be reached"
+
+
+def exports_of(offered: Offer) -> str:
+    """Write the variables of an offer as a shell reads them."""
+    pairs = offered.environ.items()
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in pairs)
+
+
+# ---- the access log ---------------------------------------------------------
+
+
+def entry_line(exchange: Exchange, style: Style) -> str:
+    """Write an access-log entry for people, on one line."""
+    entry, decision = exchange.log_entry, exchange.decision
+    if entry is None or decision.service is None:
+        raise TypeError("only what is logged is written")
+    status = str(entry.response_code)
+    host = entry.host_header.replace(decision.service.dns_name, decision.service.name)
+    words = [
+        entry.start_time,
+        entry.request_method,
+        printable(f"{host}{entry.request_path}"),
+        style(GREEN if entry.response_code < _FIRST_ERROR else RED, status),
+    ]
+    why = exchange.detail
+    if isinstance(decision.outcome, Forwarded):
+        words.append(f"to {decision.outcome.target_group.name}")
+    else:
+        why = decision.summary.removeprefix(f"{status}, ").removesuffix(f" {status}")
+    if entry.grpc_response_code is not None:
+        words.append(f"grpc-status {entry.grpc_response_code}")
+    if exchange.failure_reason is not None:
+        words.append(exchange.failure_reason)
+    if why is not None:
+        words.append(f"({printable(why)})")
+    if entry.resolved_user != "-":
+        words.append(f"by {printable(entry.resolved_user)}")
+    return " ".join(words)
+
+
+class Follower:
+    """Has each exchange that makes an access-log entry, until it is told to stop.
+
+    It is a plugin of the network (`pytest_lattice.hookspecs`).
+    """
+
+    def __init__(self) -> None:
+        """Have nothing yet."""
+        self._came: SimpleQueue[Exchange | None] = SimpleQueue()
+        self._asked = self._writing = False
+
+    def pytest_lattice_exchange(self, exchange: Exchange) -> None:
+        """Keep it for the thread that writes."""
+        if exchange.is_logged:
+            self._came.put(exchange)
+
+    def heed_signals(self) -> None:
+        """Stop when the process is told to, from now to its end.
+
+        Whoever runs this in a longer process puts the handlers back.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return  # they are another's business
+        signal.signal(signal.SIGINT, self.stop)
+        signal.signal(signal.SIGTERM, self.stop)
+        hangup = getattr(signal, "SIGHUP", None)
+        # Under nohup it is to go on.
+        if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+            signal.signal(hangup, self.stop)
+
+    def stop(self, *_: object) -> None:
+        """Stop when all that has come is written.
+
+        Whoever asks again waits no longer for a reader that does not read.
+        """
+        again, self._asked = self._asked, True
+        self._came.put(None)
+        if again and self._writing:
+            self._writing = False
+            raise KeyboardInterrupt
+
+    def follow(self, write: Callable[[Exchange], object]) -> None:
+        """Write what comes, in its order, until somebody says stop."""
+        while True:
+            # Not for ever, since Windows would not hear Ctrl-C.
+            with suppress(Empty):
+                exchange = self._came.get(timeout=_TICK)
+                if exchange is None:
+                    return
+                write(exchange)
+
+    def write_rest(self, write: Callable[[Exchange], object]) -> None:
+        """Write what has come since."""
+        while not self._came.empty():
+            exchange = self._came.get()
+            if exchange is not None:
+                write(exchange)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Let who stops twice break off what is written in here."""
+        self._writing = True
+        try:
+            yield
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._writing = False
+
+
+# ---- time -------------------------------------------------------------------
+
+
+@contextmanager
+def time_passing(clock: RealClock) -> Iterator[None]:
+    """Let time pass on a clock as it really does."""
+    ended = threading.Event()
+    thread = threading.Thread(
+        target=keep_up, args=(clock, ended.wait), name="pytest-lattice clock"
+    )
+    # A health check may wait long for a server that is silent.
+    thread.daemon = True
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(_PATIENCE)
+
+
+def keep_up(clock: RealClock, ended: Callable[[float], bool]) -> None:
+    """Let a clock catch up again and again; what goes wrong meanwhile is told once.
+
+    Args:
+        clock: the clock.
+        ended: waits for so many seconds, and tells whether that is enough.
+    """
+    told = set[str]()
+    while not ended(_TICK):
+        try:
+            clock.catch_up()
+        except Exception as error:  # noqa: BLE001  # whatever is due may raise
+            text = f"{type(error).__name__}: {error}"
+            if text not in told and not ended(0):
+                told.add(text)
+                complain("error", text)
