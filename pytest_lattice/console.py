@@ -74,10 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except LatticeError as error:
             complain("error", str(error), getattr(error, "__notes__", ()))
             status = _MISTAKE
-        except BrokenPipeError:
-            # Who reads has seen enough; Python must not write the rest at its end.
+        except OSError as error:
+            # Python must not try to write the rest at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = _REACHED
+            status = _REACHED  # who reads has seen enough
+            if not isinstance(error, BrokenPipeError):
+                complain("error", f"the answer cannot be written: {error}")
+                status = _MISTAKE
         except KeyboardInterrupt:
             status = _INTERRUPTED
     return status
