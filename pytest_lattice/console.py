@@ -131,9 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--http2", action="store_true", help="made with HTTP/2")
     _command(commands, "routes", _routes, "the rules of all services, as a table")
     _command(commands, "graph", _graph, "the topology, as a Mermaid flowchart")
-    serve = _command(
-        commands, "serve", _serve, "a proxy into it, and the access log, until Ctrl-C"
-    )
+    text = "a proxy into it, and the access log, until Ctrl-C"
+    _add_doors(_command(commands, "serve", _serve, text))
+    return parser
+
+
+def _add_doors(serve: argparse.ArgumentParser) -> None:
     _add_caller(serve, "who signs the command that is printed")
     serve.add_argument(
         "--strict", action="store_true", help="refuse hosts that are not of the network"
@@ -144,7 +147,6 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         help="of loopback, for the proxy; a free one unless given",
     )
-    return parser
 
 
 def _add_caller(command: argparse.ArgumentParser, who: str) -> None:

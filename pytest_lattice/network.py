@@ -107,7 +107,7 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
         #: What draws and request ids derive from, and the kind of draw.
         self.seed, self.draw, self.update_files = seed, draw, update_files
         #: The virtual clock.
-        self.clock = Clock() if clock is None else clock
+        self.clock = clock = Clock() if clock is None else clock
         # One change at a time; reentrant, since hooks may make one.
         self._change, self._configuration = RLock(), Configuration()
         self._auth_settings, self._warned = auth_settings, set[str]()

@@ -8,7 +8,7 @@ from math import inf, nan
 
 import pytest
 
-from pytest_lattice.clock import START, Clock
+from pytest_lattice.clock import START, Clock, RealClock
 from pytest_lattice.errors import ConfigurationError
 from tests.model.refusals import refused
 
@@ -255,3 +255,45 @@ def test_time_apart_passes_for_nobody_else() -> None:
     assert other.now == START + timedelta(seconds=3)
     clock.advance(1)
     assert seen == ["moved", "timer", "moved"]
+
+
+# ---------------------------------------------------------------------- real time
+
+SECOND = 1_000_000
+
+
+def test_real_clock_catches_up() -> None:
+    """It begins with real time, stands still, and lets pass what is due."""
+    real, happened = [1_800_000_000_000_000], list[int]()
+    clock = RealClock(lambda: real[0])
+    begin = clock.microseconds
+    clock.at(begin + 2 * SECOND, lambda: happened.append(clock.microseconds))
+    real[0] += 3_000_001
+
+    assert begin == 1_800_000_000_000_000
+    assert (clock.microseconds, happened) == (begin, [])
+    clock.catch_up()
+    assert (clock.microseconds, happened) == (real[0], [begin + 2 * SECOND])
+
+
+def test_real_clock_waits_where_it_is_ahead() -> None:
+    """What was put forward is no time that signers know of, and passes only once."""
+    real = [1_800_000_000_000_000]
+    clock = RealClock(lambda: real[0])
+    clock.advance(60)
+    ahead = clock.microseconds
+    for seconds in (0, -3600, 30):
+        real[0] += seconds * SECOND
+        clock.catch_up()
+        assert clock.microseconds == ahead
+        assert clock.wall() == real[0]
+    real[0] += 3700 * SECOND
+    clock.catch_up()
+    assert clock.microseconds == real[0]
+
+
+def test_real_clock_reads_real_time() -> None:
+    """Unless a test says otherwise, it is the computer's."""
+    clock = RealClock()
+
+    assert clock.wall() >= clock.microseconds > Clock().microseconds

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_lattice.console import main
+from tests.terminals import Terminal
 
 CHECKOUT = "arn:aws:iam::123456789012:role/checkout"
 SHOP = f"""\
@@ -394,14 +395,6 @@ def test_wrong_usage_is_status_2(
 # ------------------------------------------------------------------------- the terminal
 
 
-class Terminal(io.StringIO):
-    """What a person looks at."""
-
-    def isatty(self) -> bool:
-        """Say that somebody does."""
-        return True
-
-
 @pytest.mark.parametrize(
     ("variables", "emphasis"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
@@ -466,6 +459,25 @@ def test_a_reader_that_stops_is_no_error(shop: str) -> None:
         run.stdout.close()
         assert run.stderr.read() == b""
     assert run.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk")
+def test_what_cannot_be_written_is_a_mistake(shop: str) -> None:
+    """A full disk is told, without a traceback."""
+    code = "import sys; from pytest_lattice.console import main; sys.exit(main())"
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        run = subprocess.run(
+            [sys.executable, "-c", code, "routes", shop],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert run.stderr == (
+        "error: the answer cannot be written: [Errno 28] No space left on device\n"
+    )
+    assert run.returncode == 2
 
 
 def test_interrupted(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:

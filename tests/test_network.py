@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -16,6 +17,7 @@ import pytest
 
 from pytest_lattice import (
     AccessLogSubscription,
+    Clock,
     ConfigurationError,
     Exchange,
     FixedResponse,
@@ -1101,6 +1103,18 @@ def test_unknown_draw_is_refused() -> None:
         "unknown draw `decks`",
         "did you mean `deck`?",
     ]
+
+
+def test_a_clock_of_one_s_own() -> None:
+    """Time begins where the given clock stands, and moves with it."""
+    clock = Clock(datetime(2030, 6, 1, tzinfo=UTC))
+    with LatticeNetwork(clock=clock) as network:
+        network.add(GONE)
+        clock.advance(60)
+        network.client("gone").get("/")
+
+        assert network.clock is clock
+        assert network.access_log[0].start_time == "2030-06-01T00:01:00Z"
 
 
 def test_seed_is_text() -> None:

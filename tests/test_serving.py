@@ -43,6 +43,7 @@ from pytest_lattice.serving import Follower, entry_line, keep_up, time_passing
 from pytest_lattice.terminal import Style
 from tests.live_peers import PATIENCE, rest_of
 from tests.shop import CHECKOUT, INVOKE, policy, statement
+from tests.terminals import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -536,6 +537,19 @@ def test_what_is_no_entry_is_not_written() -> None:
     assert written == []
 
 
+def test_statuses_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a status is green, or red from 400 on."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    style = Style(Terminal())
+    with exchanged("/") as [made]:
+        failed = made._replace(response=made.response._replace(status=400))
+        lines = [entry_line(each, style) for each in (made, failed)]
+
+    assert "GET orders/ \x1b[32m200\x1b[0m to orders" in lines[0]
+    assert "GET orders/ \x1b[31m400\x1b[0m to orders" in lines[1]
+
+
 def test_a_line_stays_one_line() -> None:
     """What a client sends cannot move the cursor of whoever reads the log."""
     with exchanged("/a") as [made]:
@@ -634,6 +648,17 @@ def test_from_start_to_ctrl_c(shop: str) -> None:
     assert not folder.exists()
 
 
+def test_warnings_do_not_wait_for_the_end() -> None:
+    """What the loader warns of is told before anybody calls."""
+    with process(str(FIXTURES / "account" / "shop.json"), "--json") as made:
+        lines_until(made, "{")
+        assert made.stderr is not None
+        assert made.stderr.readline().startswith("warning: service network `hub` ")
+        made.send_signal(signal.SIGTERM)
+
+        assert ended(made) == (0, "", "")
+
+
 def test_two_for_machines_and_for_roles(shop: str) -> None:
     """Two can serve beside each other; who ends them in a hurry gets no traceback."""
     Path("private.yaml").write_text(PRIVATE)
@@ -681,8 +706,7 @@ def test_a_port_can_be_chosen_and_is_free_again(shop: str) -> None:
         with process(shop, "--port", port) as made:
             status, out, err = ended(made)
         complaint = f"port {port} of 127.0.0.1 cannot be listened on: address already"
-        assert (status, out, err) == (2, "", f"error: {complaint} in use
-")
+        assert (status, out, err) == (2, "", f"error: {complaint} in use\n")
     for _ in range(2):
         with process(shop, "--port", port, "--json") as made:
             assert made.stdout is not None

@@ -456,3 +456,16 @@ def test_nothing_is_left_of_tunnels(network: LatticeNetwork, name: str) -> None:
         for each in (sock, idle):
             assert rest_of(each) in {b"", b"<reset>"}
             each.close()
+
+
+def test_port_is_chosen(network: LatticeNetwork) -> None:
+    """A proxy listens where it is told to, once."""
+    with network.proxy() as proxy:
+        port = int(proxy.url.rpartition(":")[2])
+    with network.proxy(port=port) as proxy:
+        assert proxy.url == f"http://127.0.0.1:{port}"
+        assert refused(network.proxy(port=port).__enter__) == [
+            f"port {port} of 127.0.0.1 cannot be listened on: address already in use"
+        ]
+    with network.proxy(port=port):
+        pass
