@@ -36,10 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_lattice.decision.decide import Decision
-    from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.model.configuration import Resource
     from pytest_lattice.network import LatticeNetwork
-    from pytest_lattice.serving import Offer
 
 _REACHED, _NOT_REACHED, _MISTAKE, _INTERRUPTED = 0, 1, 2, 130
 #: The policy of AWS that lets a caller invoke every service, as far as it is its own.
@@ -260,23 +258,9 @@ def _graph(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from pytest_lattice.clock import RealClock
-    from pytest_lattice.serving import (
-        Follower,
-        check_services,
-        entry_line,
-        offer,
-        time_passing,
-    )
+    from pytest_lattice.serving import Follower, serve
 
-    follower, clock, style = Follower(), RealClock(), Style(sys.stdout)
-
-    def write(exchange: Exchange) -> None:
-        entry = exchange.log_entry
-        if options.json and entry is not None:
-            print(entry.to_json(), flush=True)
-        else:
-            print(entry_line(exchange, style), flush=True)
-
+    follower, clock = Follower(), RealClock()
     with _network(
         options,
         called=True,
@@ -285,35 +269,21 @@ def _serve(options: argparse.Namespace) -> int:
         plugins=[follower],
         raise_target_exceptions=False,
     ) as network:
-        check_services(network, options.file)
-        role = _caller(network, options.role)
-        follower.heed_signals()
-        with (
-            network.proxy(
-                strict=options.strict, vpc=options.vpc, port=options.port
-            ) as proxy,
-            time_passing(clock),
-            follower.writing(),
-        ):
-            offered = offer(network, proxy, vpc=options.vpc, role=role)
-            _write_offer(offered, style, as_json=options.json)
-            follower.follow(write)
-        with follower.writing():
-            # What the end broke off.
-            follower.write_rest(write)
+        if not network.configuration.services:
+            from pytest_lattice.errors import ConfigurationError
+
+            raise ConfigurationError(f"`{options.file}` has no service to serve")
+        serve(
+            network,
+            follower,
+            clock,
+            role=_caller(network, options.role),
+            vpc=options.vpc,
+            strict=options.strict,
+            port=options.port,
+            as_json=options.json,
+        )
     return _REACHED
-
-
-def _write_offer(offered: Offer, style: Style, *, as_json: bool) -> None:
-    from pytest_lattice.serving import exports_of, lines_of
-
-    if as_json:
-        print(json.dumps(offered._asdict(), ensure_ascii=False), flush=True)
-        return
-    exports = Path(offered.ca_file).with_name("environ.sh")
-    exports.write_text(exports_of(offered), encoding="utf-8")
-    for line in lines_of(offered, str(exports), style):
-        print(line, flush=True)
 
 
 # ---- what they are about ----------------------------------------------------
@@ -343,13 +313,18 @@ def _resources(options: argparse.Namespace, *, called: bool) -> tuple[Resource, 
     """Load the document, with an echo behind all target groups or the open ones."""
     from inspect import signature
 
-    from pytest_lattice.errors import unknown
+    from pytest_lattice.errors import advised, unknown
     from pytest_lattice.loaders.recognize import CASES, kind_of, loader_of
 
     kind = options.kind or kind_of(options.file)
     if kind == CASES:
         from pytest_lattice.cases.document import read_cases
 
+        if options.settings:
+            raise advised(
+                f"`{options.file}` is a case file, which takes no `--set`",
+                "write it under `network` in the file",
+            )
         return read_cases(Path(options.file)).resources
     loader = loader_of(kind)
     _, *known = signature(loader).parameters

@@ -6,17 +6,26 @@ listeners, which waits for neither.
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_lattice.clients.address import listener_url
-from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.model.outcome import Admitted, Forwarded, Unreachable, Unroutable
-from pytest_lattice.terminal import BOLD, GREEN, RED, complain, printable, table
+from pytest_lattice.terminal import (
+    BOLD,
+    GREEN,
+    RED,
+    Style,
+    complain,
+    printable,
+    table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,15 +33,70 @@ if TYPE_CHECKING:
     from pytest_lattice.clients.proxy import LiveProxy
     from pytest_lattice.clock import RealClock
     from pytest_lattice.decision.exchange import Exchange
+    from pytest_lattice.model.access_log import AccessLogEntry
     from pytest_lattice.model.service import Listener, Service
     from pytest_lattice.network import LatticeNetwork
-    from pytest_lattice.terminal import Style
 
 # How often time passes, in seconds.
 _TICK = 0.25
 # Seconds for which the end waits for a health check that has no answer.
 _PATIENCE = 1.0
 _FIRST_ERROR = 400
+
+
+def serve(
+    network: LatticeNetwork,
+    follower: Follower,
+    clock: RealClock,
+    *,
+    role: str | None,
+    vpc: str | None,
+    strict: bool,
+    port: int,
+    as_json: bool,
+) -> None:
+    """Let programs in and write what they did, until somebody says stop.
+
+    From now to its end the process heeds signals in the follower's way.
+
+    Args:
+        network: what is served.
+        follower: one of its plugins.
+        clock: its clock.
+        role: who signs the command that is printed; None for nobody.
+        vpc: see `LatticeNetwork.proxy`, as for the next two.
+        strict: whether other hosts are refused.
+        port: of the proxy.
+        as_json: whether machines read what is written.
+
+    Raises:
+        ConfigurationError: an unknown VPC or caller, or a port that cannot be had.
+        OSError: it cannot be written.
+    """
+    style = Style(sys.stdout)
+
+    def write(exchange: Exchange) -> None:
+        print(
+            entry_json(exchange) if as_json else entry_line(exchange, style), flush=True
+        )
+
+    follower.heed_signals()
+    with (
+        network.proxy(strict=strict, vpc=vpc, port=port) as proxy,
+        time_passing(clock),
+        follower.writing(),
+    ):
+        offered = offer(network, proxy, vpc=vpc, role=role)
+        if as_json:
+            print(json.dumps(offered._asdict(), ensure_ascii=False), flush=True)
+        else:
+            exports = proxy.ca_file.with_name("environ.sh")
+            exports.write_text(exports_of(offered), encoding="utf-8")
+            print(*lines_of(offered, str(exports), style), sep="\n", flush=True)
+        follower.follow(write)
+    with follower.writing():
+        # What the end broke off.
+        follower.write_rest(write)
 
 
 # ---- what is offered --------------------------------------------------------
@@ -84,7 +148,7 @@ def offer(
         role: who signs; None for nobody.
 
     Raises:
-        ConfigurationError: there is no service, or an unknown caller.
+        ConfigurationError: an unknown VPC or caller.
     """
     services = network.configuration.services
     ways = [
@@ -101,16 +165,6 @@ def offer(
         _curl(ways, proxy, environ, signed=role is not None),
         environ,
     )
-
-
-def check_services(network: LatticeNetwork, file: str) -> None:
-    """Refuse to serve nothing.
-
-    Raises:
-        ConfigurationError: the document has no service.
-    """
-    if not network.configuration.services:
-        raise ConfigurationError(f"`{file}` has no service that could be served")
 
 
 def _way(
@@ -209,13 +263,24 @@ def exports_of(offered: Offer) -> str:
 # ---- the access log ---------------------------------------------------------
 
 
+def entry_json(exchange: Exchange) -> str:
+    """Write an access-log entry as AWS does."""
+    return _entry(exchange).to_json()
+
+
+def _entry(exchange: Exchange) -> AccessLogEntry:
+    entry = exchange.log_entry
+    if entry is None:
+        raise TypeError("only what is logged is written")
+    return entry
+
+
 def entry_line(exchange: Exchange, style: Style) -> str:
     """Write an access-log entry for people, on one line."""
-    entry, decision = exchange.log_entry, exchange.decision
-    if entry is None or decision.service is None:
-        raise TypeError("only what is logged is written")
-    status = str(entry.response_code)
-    host = entry.host_header.replace(decision.service.dns_name, decision.service.name)
+    entry, decision = _entry(exchange), exchange.decision
+    status, host = str(entry.response_code), entry.host_header
+    if decision.service is not None:
+        host = host.replace(decision.service.dns_name, decision.service.name)
     words = [
         entry.start_time,
         entry.request_method,
@@ -247,7 +312,7 @@ class Follower:
     def __init__(self) -> None:
         """Have nothing yet."""
         self._came: SimpleQueue[Exchange | None] = SimpleQueue()
-        self._asked = self._writing = False
+        self._asked = self._writing = self._hurried = False
 
     def pytest_lattice_exchange(self, exchange: Exchange) -> None:
         """Keep it for the thread that writes."""
@@ -276,7 +341,7 @@ class Follower:
         again, self._asked = self._asked, True
         self._came.put(None)
         if again and self._writing:
-            self._writing = False
+            self._writing, self._hurried = False, True
             raise KeyboardInterrupt
 
     def follow(self, write: Callable[[Exchange], object]) -> None:
@@ -290,8 +355,8 @@ class Follower:
                 write(exchange)
 
     def write_rest(self, write: Callable[[Exchange], object]) -> None:
-        """Write what has come since."""
-        while not self._came.empty():
+        """Write what has come since, unless somebody cannot wait for it."""
+        while not (self._hurried or self._came.empty()):
             exchange = self._came.get()
             if exchange is not None:
                 write(exchange)

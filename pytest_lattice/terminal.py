@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -49,12 +50,16 @@ def table(
 
 
 def open_streams() -> None:
-    """Write to nowhere where a stream was closed before the process began.
+    """Make both streams take any text.
 
-    Its number would go to the next socket.
+    One that was closed before the process began writes to nowhere, since its number
+    would go to the next socket.
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+        elif stream is None:
             nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # it stays
             setattr(sys, name, nowhere)
 

@@ -207,6 +207,20 @@ def test_a_case_file_stands_for_its_network(
     assert "fixed response 404" in capsys.readouterr().out
 
 
+def test_a_case_file_takes_no_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a loader needs stands in the file, so `--set` is no silent loss."""
+    path = tmp_path / "a.lattice.yaml"
+    path.write_text("cases: []")
+
+    assert main(["routes", str(path), "--set", "strict=true"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: `{path}` is a case file, which takes no `--set`\n"
+        "  write it under `network` in the file\n"
+    )
+
+
 TEMPLATE = """\
 Parameters: {Name: {Type: String}}
 Resources:

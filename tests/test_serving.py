@@ -697,6 +697,21 @@ def test_a_reader_that_leaves_ends_it(shop: str) -> None:
     assert not Path(offer["ca_file"]).parent.exists()
 
 
+def test_a_reader_that_does_not_read(shop: str) -> None:
+    """Who asks twice need not wait until somebody reads what is to be written."""
+    with process(shop, "--json") as made:
+        offer = json.loads(*lines_until(made, "{"))
+        context = ssl.create_default_context(cafile=offer["ca_file"])
+        with httpx.Client(proxy=offer["proxy"], verify=context) as client:
+            for _ in range(150):  # more than a pipe holds
+                client.get(f"https://{NAME}/", headers={"user-agent": "a" * 2000})
+        made.send_signal(signal.SIGINT)
+        made.send_signal(signal.SIGTERM)
+
+        assert made.wait(PATIENCE) == 0
+        assert ended(made)[::2] == (0, "")
+
+
 def test_a_port_can_be_chosen_and_is_free_again(shop: str) -> None:
     """A fixed port is had at once again; one that is taken is a mistake."""
     with socket.socket() as taken:
@@ -744,7 +759,7 @@ def test_closed_streams(shop: str, closing: str) -> None:
     [
         (None, [], "error: `a.yaml` cannot be read: No such file or directory\n"),
         ("", [], "error: `a.yaml` is none of the documents that are known\n"),
-        ("roles: [{name: a}]", [], "error: `a.yaml` has no service that could be"),
+        ("roles: [{name: a}]", [], "error: `a.yaml` has no service to serve\n"),
         (SHOP, ["--role", "chekout"], "did you mean `checkout`?"),
         (SHOP, ["--vpc", "far"], "error: unknown VPC `far`"),
         (SHOP, ["--port", "65536"], "error: port `65536` is not from 1 to 65535"),

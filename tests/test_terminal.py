@@ -78,6 +78,16 @@ def test_printable_text_stays() -> None:
     assert printable("\x1b[2J\r\n\x85\udc80") == "\\x1b[2J\\r\\n\\x85\\udc80"
 
 
+def test_any_text_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the encoding of a stream lacks is escaped, and no error."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    open_streams()
+    print("käse \udc80", flush=True)  # noqa: T201  # into the bytes above
+
+    assert written.getvalue() == b"k\\xe4se \\udc80\n"
+
+
 def test_closed_streams_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a stream was closed, what is written goes nowhere; others stay."""
     other = io.StringIO()
