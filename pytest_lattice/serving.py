@@ -6,6 +6,7 @@ listeners, which waits for neither.
 
 from __future__ import annotations
 
+import atexit
 import json
 import shlex
 import signal
@@ -278,13 +279,17 @@ def _entry(exchange: Exchange) -> AccessLogEntry:
 def entry_line(exchange: Exchange, style: Style) -> str:
     """Write an access-log entry for people, on one line."""
     entry, decision = _entry(exchange), exchange.decision
-    status, host = str(entry.response_code), entry.host_header
+    status = str(entry.response_code)
+    method, url = entry.request_method, f"{entry.host_header}{entry.request_path}"
+    if decision.request.scheme == "tls":
+        # Of a connection that is passed through, the log knows no more.
+        method, url = "TLS", entry.server_name_indication
     if decision.service is not None:
-        host = host.replace(decision.service.dns_name, decision.service.name)
+        url = url.replace(decision.service.dns_name, decision.service.name, 1)
     words = [
         entry.start_time,
-        entry.request_method,
-        printable(f"{host}{entry.request_path}"),
+        method,
+        printable(url),
         style(GREEN if entry.response_code < _FIRST_ERROR else RED, status),
     ]
     why = exchange.detail
@@ -312,7 +317,7 @@ class Follower:
     def __init__(self) -> None:
         """Have nothing yet."""
         self._came: SimpleQueue[Exchange | None] = SimpleQueue()
-        self._asked = self._writing = self._hurried = False
+        self._asked = self._writing = False
 
     def pytest_lattice_exchange(self, exchange: Exchange) -> None:
         """Keep it for the thread that writes."""
@@ -326,23 +331,27 @@ class Follower:
         """
         if threading.current_thread() is not threading.main_thread():
             return  # they are another's business
-        signal.signal(signal.SIGINT, self.stop)
-        signal.signal(signal.SIGTERM, self.stop)
+        heeded = [signal.SIGINT, signal.SIGTERM]
         hangup = getattr(signal, "SIGHUP", None)
         # Under nohup it is to go on.
         if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
-            signal.signal(hangup, self.stop)
+            heeded.append(hangup)
+        for each in heeded:
+            signal.signal(each, self.stop)
+            # Or Python would let the last one kill it on its way out.
+            atexit.register(signal.signal, each, signal.SIG_IGN)
 
     def stop(self, *_: object) -> None:
         """Stop when all that has come is written.
 
-        Whoever asks again waits no longer for a reader that does not read.
+        Whoever asks again waits no longer for a reader that does not read: to whoever
+        writes it is as if that one had left.
         """
         again, self._asked = self._asked, True
         self._came.put(None)
         if again and self._writing:
-            self._writing, self._hurried = False, True
-            raise KeyboardInterrupt
+            self._writing = False
+            raise BrokenPipeError("nobody reads")
 
     def follow(self, write: Callable[[Exchange], object]) -> None:
         """Write what comes, in its order, until somebody says stop."""
@@ -355,20 +364,22 @@ class Follower:
                 write(exchange)
 
     def write_rest(self, write: Callable[[Exchange], object]) -> None:
-        """Write what has come since, unless somebody cannot wait for it."""
-        while not (self._hurried or self._came.empty()):
+        """Write what has come since."""
+        while not self._came.empty():
             exchange = self._came.get()
             if exchange is not None:
                 write(exchange)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Let who stops twice break off what is written in here."""
+        """Let who stops twice break off what is written in here.
+
+        Raises:
+            BrokenPipeError: somebody did.
+        """
         self._writing = True
         try:
             yield
-        except KeyboardInterrupt:
-            pass
         finally:
             self._writing = False
 
