@@ -274,7 +274,7 @@ class RealClock(Clock):
     def __init__(self, real: Callable[[], int] = _real) -> None:
         """Begin now."""
         self._real = real
-        super().__init__(_EPOCH + timedelta(microseconds=real()))
+        super().__init__(date_of(real()))
 
     def catch_up(self) -> None:
         """Let pass what has really passed; what is due on the way happens.

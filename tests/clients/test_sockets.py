@@ -56,11 +56,11 @@ def test_a_port_is_had_again_at_once() -> None:
     """A port of one's own is listened on, and free when it is closed."""
 
     async def use(sockets: Sockets) -> None:
-        port = await sockets.listen(lambda: sockets.connection(80))
+        port = sockets.listen(lambda: sockets.connection(80))
         await sockets.close()
         for _ in range(2):
             again = Sockets(sockets.site)
-            assert await again.listen(lambda: again.connection(80), port) == port  # noqa: B023  # it is called in this round
+            assert again.listen(lambda: again.connection(80), port) == port  # noqa: B023  # it is called in this round
             with socket.create_connection(("127.0.0.1", port)):
                 await again.close()
 
@@ -73,7 +73,7 @@ def test_what_is_no_port(port: Any) -> None:  # noqa: ANN401  # whatever a user 
 
     async def use(sockets: Sockets) -> None:
         with pytest.raises(ConfigurationError) as caught:
-            await sockets.listen(lambda: sockets.connection(80), port)
+            sockets.listen(lambda: sockets.connection(80), port)
         assert str(caught.value) == f"port `{port}` is not from 1 to 65535"
         await sockets.close()
 
@@ -84,10 +84,10 @@ def test_port_that_is_taken() -> None:
     """A port that somebody else has is named, and nothing is left open."""
 
     async def use(sockets: Sockets) -> None:
-        port = await sockets.listen(lambda: sockets.connection(80))
+        port = sockets.listen(lambda: sockets.connection(80))
         late = Sockets(sockets.site)
         with pytest.raises(ConfigurationError) as caught:
-            await late.listen(lambda: late.connection(80), port)
+            late.listen(lambda: late.connection(80), port)
         assert str(caught.value) == (
             f"port {port} of 127.0.0.1 cannot be listened on: address already in use"
         )
