@@ -13,7 +13,7 @@ from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.hookspecs import own_hooks
 from pytest_lattice.model.action import Forward
 from pytest_lattice.model.service import Listener, Service
-from pytest_lattice.model.target_group import TargetGroup
+from pytest_lattice.model.target_group import Target, TargetGroup
 from pytest_lattice.network import LatticeNetwork
 from pytest_lattice.targets.echo import EchoTarget
 from pytest_lattice.targets.lambda_event import LambdaSettings
@@ -76,7 +76,7 @@ def test_registrations_are_told_apart() -> None:
 
 def test_a_target_without_an_app_is_an_error_when_called() -> None:
     """What nothing is bound to can be decided on, but not called."""
-    group = TargetGroup("web", targets=[None])
+    group = TargetGroup("web", targets=[Target()])
 
     with pytest.raises(ConfigurationError) as caught:
         apps().of(group, group.registered[0])
