@@ -160,9 +160,14 @@ def collect(
 
 def _is_one_thing(x: object) -> bool:
     """Tell what can be iterated over, and yet is no list of requests."""
-    if hasattr(x, "status_code"):
-        return True
-    return isinstance(x, str | bytes | Mapping | Awaitable | Decision)
+    return _is_response(x) or isinstance(
+        x, str | bytes | Mapping | Awaitable | Decision
+    )
+
+
+def _is_response(x: object) -> bool:
+    """Tell whether it is a response of whatever library."""
+    return hasattr(x, "headers") and (hasattr(x, "status_code") or hasattr(x, "status"))
 
 
 def _close(x: object) -> None:
@@ -186,10 +191,11 @@ def refusal(x: object, wanted: str, where: str = "") -> LatticeError:
         return ConfigurationError(
             f"`{name}` was not awaited{where}; pass what `await` gives"
         )
-    if hasattr(x, "status_code"):
+    if _is_response(x):
+        # Those of httpx and grpc carry one, if they came through a network.
         return LatticeAssertionError(
-            f"`{_short(x)}` did not come through a service network{where}; "
-            "pass a response of the network's client"
+            f"`{_short(x)}` carries no exchange of a service network{where}; if it "
+            "came through one, pass the network's `exchanges`"
         )
     if isinstance(x, AsyncIterable):
         return ConfigurationError(
@@ -206,7 +212,8 @@ def refusal(x: object, wanted: str, where: str = "") -> LatticeError:
 
 def _short(x: object) -> str:
     text = repr(x)
-    return text if len(text) <= _LONGEST and "\n" not in text else type(x).__name__
+    says_much = len(text) <= _LONGEST and "\n" not in text and " at 0x" not in text
+    return text if says_much else type(x).__name__
 
 
 def find_target_group(decision: Decision, name: str) -> TargetGroup:

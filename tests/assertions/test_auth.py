@@ -248,7 +248,7 @@ def test_policies_without_a_sid() -> None:
 
 def test_foreign_response_is_refused() -> None:
     """A response of another client says nothing about the network."""
-    with pytest.raises(LatticeAssertionError, match="did not come through"):
+    with pytest.raises(LatticeAssertionError, match="carries no exchange"):
         assert_allowed(httpx.Response(403))
 
 

@@ -11,6 +11,8 @@ import httpx
 import httpx2
 import pluggy
 import pytest
+import requests
+import urllib3
 
 from pytest_lattice import (
     ConfigurationError,
@@ -53,8 +55,8 @@ if TYPE_CHECKING:
 
 URL = "http://shop.example"
 WANTED = "pass a response of the network's client, an exchange, a decision, or several"
-FOREIGN = "did not come through a service network"
-CLIENT = "pass a response of the network's client"
+FOREIGN = "carries no exchange of a service network"
+CLIENT = "if it came through one, pass the network's `exchanges`"
 NO_LISTENER = "service `shop` has no listener on port 81; it has 80 (HTTP)"
 NO_SERVICE = (
     "service network `default` has no service `shap.example`; "
@@ -96,6 +98,7 @@ class Response:
 
     extensions: dict[str, object] = field(default_factory=dict)
     status_code: int = 200
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the body, as responses of requests do."""
@@ -262,6 +265,16 @@ REFUSED: dict[str, tuple[Callable[[], object], type[LatticeError], str]] = {
         lambda: Response({EXTENSION: "x"}),
         LatticeAssertionError,
         f"`Response` {FOREIGN}; {CLIENT}",
+    ),
+    "requests": (
+        requests.Response,
+        LatticeAssertionError,
+        f"`<Response [None]>` {FOREIGN}; {CLIENT}",
+    ),
+    "urllib3": (
+        lambda: urllib3.HTTPResponse(b"body", status=200),
+        LatticeAssertionError,
+        f"`HTTPResponse` {FOREIGN}; {CLIENT}",
     ),
     "list with None": (
         lambda: [None],
