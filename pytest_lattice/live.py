@@ -83,10 +83,10 @@ class Live:
     def names(self, vpc: str | None, *, strict: bool) -> Iterator[None]:
         """Resolve names for as long as the context lasts; see `LiveDoors.dns`."""
         from pytest_lattice.clients.egress import Egress
-        from pytest_lattice.clients.names import Names
+        from pytest_lattice.clients.names import Door
 
         egress = Egress(lambda: self._questions.configuration, strict=strict)
-        with self.server(vpc) as server, Names(server, egress).opened():
+        with self.server(vpc) as server, Door(server, egress).opened():
             yield
 
     @contextmanager

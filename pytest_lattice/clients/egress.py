@@ -13,12 +13,12 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pytest_lattice.clients.hosts import unmapped
 from pytest_lattice.errors import HIDE, ConfigurationError, EgressError, LatticeError
 from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from ipaddress import IPv4Address, IPv6Address
 
     from pytest_lattice.model.configuration import Configuration
 
@@ -147,8 +147,3 @@ def _in_ranges(text: str) -> bool:
     except ValueError:
         return False
     return any(unmapped(address) in each for each in _RANGES)
-
-
-def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return the IPv4 address that an IPv6 one stands for, else the address itself."""
-    return getattr(address, "ipv4_mapped", None) or address

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack, contextmanager
-from ipaddress import IPv4Address, ip_address
+from ipaddress import ip_address
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_lattice.clients.egress import is_lattice, unmapped
+from pytest_lattice.clients.egress import is_lattice
+from pytest_lattice.clients.hosts import is_address, is_local, is_one_of
 from pytest_lattice.clients.patches import applied
 from pytest_lattice.errors import HIDE, BlockingCallError
-from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from ipaddress import IPv6Address
+    from collections.abc import Generator
 
     from pytest_lattice.clients.egress import Egress
     from pytest_lattice.clients.listener import Address, LiveServer
@@ -34,10 +33,9 @@ __tracebackhide__ = HIDE
 _IPV4, _IPV6 = "169.254.171.{}", "fd00:ec2:80::a9fe:ab{:02x}"
 # The last bytes that names get; targets are called from the first.
 _OWN = range(32, 255)
-_BROADCAST = IPv4Address("255.255.255.255")
 
 
-class Names:
+class Door(NamedTuple):
     """One open door: whose names are found, and where connections go.
 
     Args:
@@ -45,10 +43,8 @@ class Names:
         egress: knows its hosts.
     """
 
-    def __init__(self, server: LiveServer, egress: Egress) -> None:
-        """Bind to a network; nothing is found yet."""
-        self.server = server
-        self.egress = egress
+    server: LiveServer
+    egress: Egress
 
     @contextmanager
     def opened(self) -> Generator[None]:
@@ -64,25 +60,22 @@ class _Addresses:
     """Gives each generated name an address, as long as there are some."""
 
     def __init__(self) -> None:
+        #: The last byte of the address of each name.
         self._bytes: dict[str, int] = {}
         self._lock = RLock()
 
     def of(self, name: str) -> tuple[str, str]:
         """Return the IPv4 and the IPv6 address of a name."""
         with self._lock:
-            number = self._bytes.setdefault(name, len(self._bytes))
-        last = _OWN[number % len(_OWN)]
+            new = _OWN[len(self._bytes) % len(_OWN)]
+            last = self._bytes.setdefault(name, new)
         return _IPV4.format(last), _IPV6.format(last)
 
     def name(self, address: str) -> str | None:
         """Return the one name that has an address, if it is one name's."""
         last = ip_address(address).packed[-1]
         with self._lock:
-            having = [
-                name
-                for name, number in self._bytes.items()
-                if _OWN[number % len(_OWN)] == last
-            ]
+            having = [name for name, byte in self._bytes.items() if byte == last]
         return having[0] if len(having) == 1 else None
 
 
@@ -91,21 +84,21 @@ class _Resolver:
 
     def __init__(self) -> None:
         #: Who opened last comes first; replaced as a whole, so readers need no lock.
-        self._doors: tuple[Names, ...] = ()
+        self._doors: tuple[Door, ...] = ()
         self._addresses = _Addresses()
         self._lock = RLock()
         self._undo = ExitStack()
 
     # ---- opening and closing ------------------------------------------------
 
-    def open(self, door: Names) -> None:
+    def open(self, door: Door) -> None:
         with self._lock:
             if not self._doors:
                 self._addresses = _Addresses()
                 self._undo = applied(self)
             self._doors = (door, *self._doors)
 
-    def close(self, door: Names) -> None:
+    def close(self, door: Door) -> None:
         with self._lock:
             self._doors = tuple(each for each in self._doors if each is not door)
             if not self._doors:
@@ -131,7 +124,7 @@ class _Resolver:
         if door is not None:
             name = door.egress.generated_name(text) or text
             return name, self._addresses.of(name)
-        if _literal(text):
+        if is_address(text):
             return None  # that it is called is noticed later
         if is_lattice(text):
             raise self._nobody(text)
@@ -148,7 +141,7 @@ class _Resolver:
             EgressError: it is not to be called.
         """
         text = _text(address)
-        if not self._doors or not _literal(text):
+        if not self._doors or not is_address(text):
             return False
         # AWS is silent on names of its addresses; many services share one.
         if is_lattice(text):
@@ -173,28 +166,20 @@ class _Resolver:
             EgressError: it is not to be called.
             OSError: as the system would say it.
         """
-        text = _text(host)
+        name = _text(host)
         if not self._doors:
             return None
-        if _literal(text) and is_lattice(text):
+        if is_address(name) and is_lattice(name):
             # AWS: any address of Lattice leads to any service, by server name or Host
-            name = self._addresses.name(text) or text
+            name = self._addresses.name(name) or name
             door = self._of(name) or next(iter(self._doors), None)
-        else:
-            name = text
-            door = self._of(text)
-            if door is None and is_lattice(text):
-                raise self._nobody(text)
+        elif (door := self._of(name)) is None and is_lattice(name):
+            raise self._nobody(name)
         if door is None:
-            self._refuse(text)
+            self._refuse(name)
             return None
         if blocking and door.server.is_here():
-            error = BlockingCallError(
-                f"an async app calls `{name}` with a blocking client, and so stops the "
-                "event loop that would have to answer"
-            )
-            error.add_note("call it in a thread, as by anyio.to_thread.run_sync")
-            raise error
+            raise _waiting_for_itself(name)
         return door.server.dial(name, port)
 
     def pem_for(self, server_name: Host) -> str | None:
@@ -204,7 +189,7 @@ class _Resolver:
 
     # ---- how it is answered -------------------------------------------------
 
-    def _of(self, host: str) -> Names | None:
+    def _of(self, host: str) -> Door | None:
         return next((each for each in self._doors if each.egress.knows(host)), None)
 
     def _nobody(self, host: str) -> socket.gaierror:
@@ -216,14 +201,23 @@ class _Resolver:
     def _refuse(self, host: str) -> None:
         doors = [door.egress for door in self._doors]
         strict = [each for each in doors if each.strict]
-        if not strict or _is_local(host):
+        if not strict or is_local(host):
             return
         # The networks' own requests to servers of the user's go where they want.
-        if not any(_is_one_of(host, each.servers()) for each in doors):
+        if not any(is_one_of(host, each.servers()) for each in doors):
             strict[0].refuse(host)
 
 
 _RESOLVER = _Resolver()
+
+
+def _waiting_for_itself(name: str) -> BlockingCallError:
+    error = BlockingCallError(
+        f"an async app calls `{name}` with a blocking client, and so stops the event "
+        "loop that would have to answer"
+    )
+    error.add_note("call it in a thread, as by anyio.to_thread.run_sync")
+    return error
 
 
 def _text(host: Host) -> str:
@@ -231,54 +225,3 @@ def _text(host: Host) -> str:
         return host.decode("utf-8", "replace")
     # What is of another type the system refuses.
     return host if isinstance(host, str) else ""
-
-
-def _literal(host: str) -> bool:
-    """Tell whether a host is an IP address, which nobody looks up."""
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
-
-
-def _is_one_of(host: str, names: Iterable[str]) -> bool:
-    """Tell whether a host is one of these names, or an address of one."""
-    if host in names:
-        return True
-    return _literal(host) and any(
-        host in _found(name) for name in names if not _literal(name)
-    )
-
-
-def _found(name: str) -> set[str]:
-    try:
-        return {str(info[4][0]) for info in socket.getaddrinfo(name, None)}
-    except OSError:
-        return set()
-
-
-def _is_local(host: str) -> bool:
-    """Tell whether a host is this machine, as far as its name says so."""
-    name = host_name(host)
-    if name in {"", "localhost", socket.gethostname().lower()}:
-        return True
-    if name.endswith(".localhost"):
-        return True
-    if not _literal(host):
-        return False
-    address = unmapped(ip_address(host.partition("%")[0]))
-    return address.is_loopback or address.is_unspecified or _is_own(address)
-
-
-def _is_own(address: IPv4Address | IPv6Address) -> bool:
-    """Tell whether this machine has an address, as containers have for their names."""
-    if address.is_multicast or address == _BROADCAST:
-        return False
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004  # that of IP
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.bind((str(address), 0))
-        except OSError:
-            return False
-    return True

@@ -29,6 +29,8 @@ __tracebackhide__ = HIDE
 Host: TypeAlias = str | bytes | bytearray | None
 # What is replaced, and what libraries hand over.
 _Any: TypeAlias = Any
+# In the order in which a name's addresses come.
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
 class Resolver(Protocol):
@@ -142,9 +144,6 @@ def _getaddrinfo(original: _Any, resolver: Resolver) -> _Any:
         return infos
 
     return getaddrinfo
-
-
-_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
 def _gethostbyname(original: _Any, resolver: Resolver) -> _Any:
