@@ -8,9 +8,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from pytest_lattice.clients.address import base_url
+from pytest_lattice.clients.address import base_url, usual_listener
 from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.questions import FIRST_PORT, caller_of
 
@@ -108,7 +107,7 @@ class Entrances:
 
         Args:
             service: name of the service.
-            port: of the listener; None for the one of its `base_url`.
+            port: of the listener; None for its `usual_listener`.
             vpc: name or id of the client's VPC.
             address: its address.
             role: who signs.
@@ -123,9 +122,7 @@ class Entrances:
             self._clock.follow(self._deadlines.advance)
         found = self._questions.configuration.service(service)
         name = found.dns_name
-        parts = urlsplit(base_url(found))
-        usual = 443 if parts.scheme == "https" else 80
-        listening = port or parts.port or usual
+        listening = port or usual_listener(found).port
         schemes = {each.port: each.scheme for each in found.listeners}
         scheme = schemes.get(listening, "https")
         usual = 443 if scheme == "https" else 80

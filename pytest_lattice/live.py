@@ -64,7 +64,6 @@ class Live:
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
         self._open: list[Sockets] = []
-        self._followed = False
 
     @contextmanager
     def server(self, vpc: str | None) -> Iterator[LiveServer]:
@@ -147,8 +146,6 @@ class Live:
         with self._lock:
             if self._thread is None:
                 self._thread = LoopThread()
-            if not self._followed:
-                self._followed = True
                 self._clock.follow(self._advanced)
             return self._thread
 

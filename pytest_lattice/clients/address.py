@@ -95,8 +95,8 @@ def header_pairs(
     return found
 
 
-def base_url(service: Service) -> str:
-    """Write the URL of a service: its HTTPS listener, or else the first one.
+def usual_listener(service: Service) -> Listener:
+    """Find the listener that clients mean who name no port: HTTPS, or else the first.
 
     Raises:
         ConfigurationError: it has no listener.
@@ -104,7 +104,16 @@ def base_url(service: Service) -> str:
     listeners = sorted(service.listeners, key=lambda each: each.scheme != "https")
     if not listeners:
         raise ConfigurationError(f"service `{service.name}` has no listener")
-    return listener_url(service, listeners[0])
+    return listeners[0]
+
+
+def base_url(service: Service) -> str:
+    """Write the URL of a service: that of its `usual_listener`.
+
+    Raises:
+        ConfigurationError: it has no listener.
+    """
+    return listener_url(service, usual_listener(service))
 
 
 def listener_url(service: Service, listener: Listener) -> str:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from errno import ECONNREFUSED, ETIMEDOUT
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
-from urllib.parse import urlsplit
 
-from pytest_lattice.clients.address import base_url
+from pytest_lattice.clients.address import base_url, usual_listener
 from pytest_lattice.clients.sockets import LOOPBACK, Sockets
 from pytest_lattice.clients.wire import Origin
 from pytest_lattice.errors import HIDE, advised
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 __tracebackhide__ = HIDE
 
 _T = TypeVar("_T")
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Call(Protocol):
@@ -98,8 +95,7 @@ class LiveServer:
         """
         found = self._configuration().service(service)
         if port is None:
-            parts = urlsplit(base_url(found))
-            port = parts.port or _DEFAULT_PORTS[parts.scheme]
+            port = usual_listener(found).port
         ports = [each.port for each in found.listeners]
         if port not in ports:
             raise advised(

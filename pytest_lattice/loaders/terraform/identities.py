@@ -31,15 +31,8 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = HIDE
 
-# What attributes name; one in the plural is a list.
-_KINDS = {
-    "role": ROLE,
-    "user": USER,
-    "group": IAM_GROUP,
-    "roles": ROLE,
-    "users": USER,
-    "groups": IAM_GROUP,
-}
+# What attributes name; one in the plural is a list of such.
+_KINDS = {"role": ROLE, "user": USER, "group": IAM_GROUP}
 # Type of resource, the attribute with its policy, and those that name who has it.
 _GIVING = {
     "aws_iam_role_policy": ("policy", "role"),
@@ -138,8 +131,9 @@ class Identities:
         return [each for each in found if not isinstance(each, str)]
 
     def _follow(self, instance: Instance, name: str) -> Sequence[Instance | str]:
-        wanted = frozenset({_KINDS[name]})
-        if name.endswith("s"):
+        kind = name.removesuffix("s")
+        wanted = frozenset({_KINDS[kind]})
+        if name != kind:
             found = self._links.several(instance, name, wanted)
         else:
             one = self._links.follow(instance, name, wanted)
