@@ -5,10 +5,7 @@
     pytest-lattice graph FILE                 the topology, for Mermaid
     pytest-lattice serve FILE                 a proxy into it, and the access log
 
-FILE is what any loader reads; its kind is told by its content.  Exit status: 0 for an
-answer, which for `explain` is that the request reaches a target, and for `serve` that
-it was told to stop; 1 if it reaches none; 2 for a mistake in the command or the
-document.
+FILE is what any loader reads; its kind is told by its content.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_lattice.errors import ConfigurationError, LatticeError, advised, unknown
 from pytest_lattice.terminal import (
     BOLD,
     GREEN,
@@ -61,8 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     open_streams()
     options = _parser().parse_args(arguments)
-    from pytest_lattice.errors import LatticeError
-
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = _teller()
@@ -102,16 +98,23 @@ def _teller() -> Callable[..., None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pytest-lattice",
-        description="Ask what an Amazon VPC Lattice network would do, from the "
-        "document that declares it.",
+        description="Ask a document that declares an Amazon VPC Lattice network what "
+        "that would do, or let it do so.",
         epilog="exit status: 0 an answer (explain: the request reaches a target; "
         "serve: stopped by Ctrl-C or SIGTERM); 1 the request reaches no target; "
         "2 a mistake in the command or the document; 130 interrupted before that",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    explain = _command(
-        commands, "explain", _explain, "what would happen to a request, step by step"
-    )
+    text = "what would happen to a request, step by step"
+    _explain_options(_command(commands, "explain", _explain, text))
+    _command(commands, "routes", _routes, "the rules of all services, as a table")
+    _command(commands, "graph", _graph, "the topology, as a Mermaid flowchart")
+    text = "a proxy into the network, and its access log, until Ctrl-C"
+    _serve_options(_command(commands, "serve", _serve, text))
+    return parser
+
+
+def _explain_options(explain: argparse.ArgumentParser) -> None:
     explain.add_argument("method", metavar="METHOD", help="such as GET")
     explain.add_argument(
         "url", metavar="URL", help="with a service's name, DNS name or custom name"
@@ -127,15 +130,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_caller(explain, "who signs it")
     explain.add_argument("--address", help="the caller's IP address in the VPC")
     explain.add_argument("--http2", action="store_true", help="made with HTTP/2")
-    _command(commands, "routes", _routes, "the rules of all services, as a table")
-    _command(commands, "graph", _graph, "the topology, as a Mermaid flowchart")
-    text = "a proxy into it, and the access log, until Ctrl-C"
-    _add_doors(_command(commands, "serve", _serve, text))
-    return parser
 
 
-def _add_doors(serve: argparse.ArgumentParser) -> None:
-    _add_caller(serve, "who signs the command that is printed")
+def _serve_options(serve: argparse.ArgumentParser) -> None:
+    serve.epilog = (
+        "An echo answers for every target group without a URL; "
+        "--set targets.NAME=URL puts a server of yours there."
+    )
+    _add_caller(serve, "who signs the printed command, and whose keys are exported")
     serve.add_argument(
         "--strict", action="store_true", help="refuse hosts that are not of the network"
     )
@@ -143,7 +145,7 @@ def _add_doors(serve: argparse.ArgumentParser) -> None:
         "--port",
         type=int,
         default=0,
-        help="of loopback, for the proxy; a free one unless given",
+        help="where the proxy listens on loopback; a free port unless given",
     )
 
 
@@ -168,7 +170,7 @@ def _command(
     command.set_defaults(run=run)
     command.add_argument("file", metavar="FILE", help="any document that can be loaded")
     command.add_argument(
-        "--kind", help="of the document; told by its content unless given"
+        "--kind", help="what kind of document; told by its content unless given"
     )
     command.add_argument(
         "--set",
@@ -177,8 +179,8 @@ def _command(
         type=_setting,
         dest="settings",
         metavar="NAME=VALUE",
-        help="an argument of the loader, such as account=111122223333, or "
-        "parameters.Stage=test for an entry of a mapping; may be repeated",
+        help="an argument of the loader, such as account=111122223333, or an entry of "
+        "a mapping, such as parameters.Stage=test; may be repeated",
     )
     command.add_argument("--json", action="store_true", help="write JSON, for machines")
     return command
@@ -270,8 +272,6 @@ def _serve(options: argparse.Namespace) -> int:
         raise_target_exceptions=False,
     ) as network:
         if not network.configuration.services:
-            from pytest_lattice.errors import ConfigurationError
-
             raise ConfigurationError(f"`{options.file}` has no service to serve")
         serve(
             network,
@@ -313,7 +313,6 @@ def _resources(options: argparse.Namespace, *, called: bool) -> tuple[Resource, 
     """Load the document, with an echo behind all target groups or the open ones."""
     from inspect import signature
 
-    from pytest_lattice.errors import advised, unknown
     from pytest_lattice.loaders.recognize import CASES, kind_of, loader_of
 
     kind = options.kind or kind_of(options.file)

@@ -1,4 +1,4 @@
-"""What `pytest-lattice serve` offers, and the access log as it happens.
+"""What `pytest-lattice serve` does: it writes the access log and lets time pass.
 
 One thread writes and another lets time pass; requests are answered in that of the live
 listeners, which waits for neither.
@@ -8,34 +8,23 @@ from __future__ import annotations
 
 import atexit
 import json
-import shlex
 import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from pytest_lattice.clients.address import listener_url
-from pytest_lattice.model.outcome import Admitted, Forwarded, Unreachable, Unroutable
-from pytest_lattice.terminal import (
-    BOLD,
-    GREEN,
-    RED,
-    Style,
-    complain,
-    printable,
-    table,
-)
+from pytest_lattice.model.outcome import Forwarded
+from pytest_lattice.offer import exports_of, lines_of, offer
+from pytest_lattice.terminal import GREEN, RED, Style, complain, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_lattice.clients.proxy import LiveProxy
     from pytest_lattice.clock import RealClock
     from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.model.access_log import AccessLogEntry
-    from pytest_lattice.model.service import Listener, Service
     from pytest_lattice.network import LatticeNetwork
 
 # How often time passes, in seconds.
@@ -98,167 +87,6 @@ def serve(
     with follower.writing():
         # What the end broke off.
         follower.write_rest(write)
-
-
-# ---- what is offered --------------------------------------------------------
-
-
-class Way(NamedTuple):
-    """A listener, and what a request to it would meet.
-
-    Args:
-        service: whose it is.
-        listener: one of HTTP or HTTPS.
-        obstacle: why it cannot be reached from the VPC; empty where it can.
-        open: whether the caller may come in.
-    """
-
-    service: Service
-    listener: Listener
-    obstacle: str
-    open: bool
-
-
-class Offer(NamedTuple):
-    """What is served, and how to get there.
-
-    Args:
-        services: name, DNS names and listeners of each, and what keeps clients off.
-        proxy: the URL of the proxy.
-        ca_file: the certificate to trust.
-        curl: a command line, or None where curl can reach nothing.
-        environ: what leads programs in.
-    """
-
-    services: list[dict[str, Any]]
-    proxy: str
-    ca_file: str
-    curl: str | None
-    environ: dict[str, str]
-
-
-def offer(
-    network: LatticeNetwork, proxy: LiveProxy, *, vpc: str | None, role: str | None
-) -> Offer:
-    """Find out what a proxy leads to.
-
-    Args:
-        network: whose services they are.
-        proxy: leads there.
-        vpc: where clients live; see `LatticeNetwork.proxy`.
-        role: who signs; None for nobody.
-
-    Raises:
-        ConfigurationError: an unknown VPC or caller.
-    """
-    services = network.configuration.services
-    ways = [
-        _way(network, service, listener, vpc=vpc, role=role)
-        for service in services
-        for listener in service.listeners
-        if listener.protocol != "TLS_PASSTHROUGH"
-    ]
-    environ = proxy.environ(role=role)
-    return Offer(
-        [_described(service, ways) for service in services],
-        proxy.url,
-        str(proxy.ca_file),
-        _curl(ways, proxy, environ, signed=role is not None),
-        environ,
-    )
-
-
-def _way(
-    network: LatticeNetwork,
-    service: Service,
-    listener: Listener,
-    *,
-    vpc: str | None,
-    role: str | None,
-) -> Way:
-    url = f"{listener_url(service, listener)}/"
-    outcome = network.authorize("GET", url, vpc=vpc, role=role).outcome
-    obstacle = ""
-    if isinstance(outcome, Unreachable | Unroutable):
-        obstacle = outcome.reason
-    return Way(service, listener, obstacle, isinstance(outcome, Admitted))
-
-
-def _described(service: Service, ways: list[Way]) -> dict[str, Any]:
-    mine = [way.obstacle for way in ways if way.service is service]
-    return {
-        "name": service.name,
-        "dns_names": list(filter(None, (service.dns_name, service.custom_domain_name))),
-        "listeners": [
-            {"protocol": each.protocol, "port": each.port} for each in service.listeners
-        ],
-        "unreachable": mine[0] if mine and all(mine) else None,
-    }
-
-
-def _curl(
-    ways: list[Way], proxy: LiveProxy, environ: dict[str, str], *, signed: bool
-) -> str | None:
-    """Write a command that gets an answer, if it can from one that lets it in."""
-    reached = [way for way in ways if not way.obstacle]
-    reached.sort(key=lambda way: (not way.open, way.listener.scheme != "https"))
-    if not reached:
-        return None
-    service, listener = reached[0][:2]
-    words = ["curl", "--proxy", proxy.url, "--cacert", str(proxy.ca_file)]
-    if signed:
-        # They are made up, so they may be seen.
-        key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
-        words += ["--aws-sigv4", f"aws:amz:{service.region}:vpc-lattice-svcs"]
-        words += ["--user", f"{key}:{secret}"]
-        if token := environ.get("AWS_SESSION_TOKEN"):
-            words += ["--header", f"x-amz-security-token: {token}"]
-        # AWS: vpc-lattice/latest/ug/sigv4-authenticated-requests
-        words += ["--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]
-    return shlex.join([*words, f"{listener_url(service, listener)}/"])
-
-
-def lines_of(offered: Offer, exports: str, style: Style) -> Iterator[str]:
-    """Write an offer for people.
-
-    Args:
-        offered: the offer.
-        exports: the file of `exports_of`.
-        style: of the terminal.
-    """
-    rows = [
-        (
-            each["name"],
-            name,
-            ", ".join(f"{one['protocol']} {one['port']}" for one in each["listeners"]),
-            each["unreachable"] or "",
-        )
-        for each in offered.services
-        for name in each["dns_names"]
-    ]
-    yield from table(("service", "name", "listeners", "unreachable"), rows, style)
-    yield ""
-    yield f"{style(BOLD, 'proxy')}    {offered.proxy}"
-    yield f"{style(BOLD, 'ca file')}  {offered.ca_file}"
-    yield f"{style(BOLD, 'environ')}  . {shlex.quote(exports)}"
-    yield ""
-    yield offered.curl or f"no curl: {_why_no_curl(offered)}"
-    yield ""
-
-
-def _why_no_curl(offered: Offer) -> str:
-    protocols = {
-        one["protocol"] for each in offered.services for one in each["listeners"]
-    }
-    if protocols == {"TLS_PASSTHROUGH"}:
-        return "behind TLS_PASSTHROUGH the certificates are those of the targets"
-    return "no listener of HTTP or HTTPS can be reached"
-
-
-def exports_of(offered: Offer) -> str:
-    """Write the variables of an offer as a shell reads them."""
-    pairs = offered.environ.items()
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in pairs)
 
 
 # ---- the access log ---------------------------------------------------------
