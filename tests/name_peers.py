@@ -23,11 +23,10 @@ from botocore.httpsession import (  # type: ignore[import-untyped]  # it has non
     URLLib3Session,
 )
 
+from tests.live_peers import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-
-#: Seconds after which something that should long have happened has failed.
-PATIENCE = 10
 
 
 def uvloop_run(main: Coroutine[Any, Any, str]) -> str:

@@ -1,7 +1,8 @@
-"""The common manners of declared values: a short repr and frozen collections.
+"""The common manners of declared values: checked, frozen, and with a short repr.
 
-A value prints as the user would write it: what is left at its default or was
-derived is not shown.  It knows nothing of AWS.
+What is of another type is refused in the user's words.  A value prints as the user
+would write it: what is left at its default or was derived is not shown.  It knows
+nothing of AWS.
 """
 
 from __future__ import annotations
