@@ -1,4 +1,4 @@
-"""Live listeners and the proxy of a network: their thread, and what they stand on.
+"""Live listeners and the proxy of a network, and what they stand on.
 
 One daemon thread serves all of them.  It starts when the first one is asked for and
 ends with the network, after the apps that may run on its loop.
@@ -9,18 +9,19 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from pytest_lattice.errors import HIDE, LatticeError, advised
+from pytest_lattice.errors import HIDE, advised
 from pytest_lattice.questions import FIRST_PORT, caller_of
 from pytest_lattice.routing.resolve import Way, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Iterator
     from typing import Self
 
     from pytest_lattice.clients.base import Entrance
     from pytest_lattice.clients.listener import LiveServer
+    from pytest_lattice.clients.loop_thread import LoopThread
     from pytest_lattice.clients.proxy import LiveProxy
     from pytest_lattice.clients.sockets import Sockets
     from pytest_lattice.clients.wire import Site
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from pytest_lattice.routing.state import State
 
 __tracebackhide__ = HIDE
-
-_T = TypeVar("_T")
 
 
 class Live:
@@ -143,6 +142,8 @@ class Live:
         return resolve(self._state(), request)
 
     def _started(self) -> LoopThread:
+        from pytest_lattice.clients.loop_thread import LoopThread
+
         with self._lock:
             if self._thread is None:
                 self._thread = LoopThread()
@@ -179,75 +180,6 @@ class Live:
             thread, self._thread = self._running(), None
         if thread is not None:
             thread.close()
-
-
-class LoopThread:
-    """An event loop in a daemon thread."""
-
-    def __init__(self) -> None:
-        """Start it."""
-        # Networks that never listen wait for no asyncio.
-        import asyncio
-
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._main, name="pytest-lattice listeners", daemon=True
-        )
-        self._thread.start()
-
-    def _main(self) -> None:
-        import asyncio
-
-        asyncio.set_event_loop(self.loop)
-        try:
-            self.loop.run_forever()
-        finally:
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-            self.loop.close()
-
-    def is_alive(self) -> bool:
-        """Tell whether it runs in this process; a forked one has the loop only."""
-        return self._thread.is_alive()
-
-    def is_current(self) -> bool:
-        """Tell whether it is the calling thread."""
-        return threading.current_thread() is self._thread
-
-    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  # what it returns
-        """Run a coroutine on the loop, and wait for it.
-
-        Raises:
-            LatticeError: it would wait for itself, or for another process.
-        """
-        if not self.is_alive():
-            coroutine.close()
-            raise LatticeError(
-                "a forked process can call the ports that listened before the fork only"
-            )
-        if self.is_current():
-            coroutine.close()
-            raise LatticeError(
-                "an app of a live listener can neither open nor close one"
-            )
-        import asyncio
-
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
-
-    def call(self, function: Callable[[], _T]) -> _T:
-        """Call a function on the loop, and wait for it, from any thread."""
-        if self.is_current():
-            return function()
-
-        async def called() -> _T:
-            return function()
-
-        result: _T = self.run(called())
-        return result
-
-    def close(self) -> None:
-        """End the thread, and wait for it."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
 
 
 class LiveDoors:

@@ -128,6 +128,7 @@ LAZY_EDGES = frozenset(
         "clients/httpx.py",
         "clients/interception.py",
         "clients/listener.py",
+        "clients/loop_thread.py",
         "clients/names.py",
         "clients/patches.py",
         "clients/proxy.py",

@@ -6,7 +6,7 @@ What a group has, its users have.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.loaders.managed import LeftOut, policy_of_aws
@@ -151,41 +151,39 @@ class Identities:
     # ---- values ----------------------------------------------------------------
 
     def _caller(self, instance: Instance) -> Caller:
-        documents: list[str] = []
+        documents = tuple(dict.fromkeys(self._documents(instance)))
+        path = instance.get("path")
+        boundary = self._managed(instance, "permissions_boundary")
+        make = Role if instance.type == ROLE else User
+        try:
+            return make(
+                self._links.caller_name(instance),
+                source=instance.source,
+                path=path if isinstance(path, str) else "/",
+                tags=self._tags(instance.get("tags_all") or instance.get("tags") or {}),
+                account=self._links.identity(instance).account,
+                policies=documents,
+                permissions_boundary=boundary[0] if boundary else None,
+            )
+        except ConfigurationError as error:
+            raise located(error, instance.source) from None
+
+    def _documents(self, instance: Instance) -> Iterator[str]:
+        """Find the policies of a role or user, by whatever way it has them."""
         inline = instance.get("inline_policy")
         if inline is UNKNOWN and expression_at(instance, "inline_policy"):
             raise LeftOut("its `inline_policy` is known only after apply")
         for position, each in enumerate(inline if isinstance(inline, list) else ()):
             if each.get("policy"):
                 path = f"inline_policy[{position}].policy"
-                documents.append(self._document_of(instance, path))
-        documents += self._given_to(instance)
+                yield self._document_of(instance, path)
+        yield from self._given_to(instance)
         for group in self._belongings.groups.get(instance, ()):
-            documents += self._of_group(group)
+            yield from self._of_group(group)
         attached = instance.get("managed_policy_arns")
-        if isinstance(attached, list):
-            for position, arn in enumerate(attached):
-                if arn is not UNKNOWN:
-                    documents += self._managed(
-                        instance, f"managed_policy_arns[{position}]"
-                    )
-        tags = instance.get("tags_all") or instance.get("tags") or {}
-        make = Role if instance.type == ROLE else User
-        path = instance.get("path")
-        boundary = self._managed(instance, "permissions_boundary")
-        fields: dict[str, Any] = {
-            "path": path if isinstance(path, str) else "/",
-            "tags": self._tags(tags),
-            "account": self._links.identity(instance).account,
-            "policies": tuple(dict.fromkeys(documents)),
-            "permissions_boundary": boundary[0] if boundary else None,
-        }
-        try:
-            return make(
-                self._links.caller_name(instance), source=instance.source, **fields
-            )
-        except ConfigurationError as error:
-            raise located(error, instance.source) from None
+        for position, arn in enumerate(attached if isinstance(attached, list) else ()):
+            if arn is not UNKNOWN:
+                yield from self._managed(instance, f"managed_policy_arns[{position}]")
 
     @staticmethod
     def _tags(tags: Json) -> dict[str, str]:
