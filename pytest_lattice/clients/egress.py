@@ -60,11 +60,12 @@ class Egress:
 
     def knows(self, host: str) -> bool:
         """Tell whether a service has this name."""
-        return host in self.names or host_name(host) in self._names
+        return self.generated_name(host) is not None
 
     def generated_name(self, host: str) -> str | None:
         """Return the generated name of the service that has this name, if any has."""
-        return self.names.get(host) or self._names.get(host_name(host))
+        names = self.names
+        return names.get(host) or names.get(host_name(host))
 
     def servers(self) -> frozenset[str]:
         """Return the hosts of the targets that are servers of the user's."""

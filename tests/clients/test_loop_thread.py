@@ -1,4 +1,4 @@
-"""The event loop in a thread, which anybody may ask and which waits for nobody."""
+"""A loop in a thread, which anybody may ask and which never waits for itself."""
 
 from __future__ import annotations
 
@@ -57,6 +57,10 @@ def test_it_does_not_wait_for_itself(thread: LoopThread) -> None:
         thread.call(lambda: thread.run(here()))
 
 
+# Python 3.12 warns of it, and we want it.
+@pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_process_does_not_wait_for_it(thread: LoopThread) -> None:
     """A child has the loop, and nobody who runs it."""
