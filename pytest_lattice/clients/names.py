@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lattice.clients.egress import is_lattice
 from pytest_lattice.clients.hosts import is_address, is_local, is_one_of
-from pytest_lattice.clients.patches import applied
+from pytest_lattice.clients.patches import Found, applied
 from pytest_lattice.errors import HIDE, BlockingCallError
 
 if TYPE_CHECKING:
@@ -106,12 +106,12 @@ class _Resolver:
 
     # ---- what is asked ------------------------------------------------------
 
-    def find(self, host: Host) -> tuple[str, tuple[str, str]] | None:
+    def find(self, host: Host) -> Found | None:
         """Look a name up.
 
         Returns:
-            Its canonical name, with an IPv4 and an IPv6 address of Lattice; None for
-            what is found as it was before.
+            Its generated name, with addresses of Lattice; None for what is found as it
+            was before.
 
         Raises:
             EgressError: it is not to be called.
@@ -123,7 +123,7 @@ class _Resolver:
         door = self._of(text)
         if door is not None:
             name = door.egress.generated_name(text) or text
-            return name, self._addresses.of(name)
+            return Found(name, *self._addresses.of(name))
         if is_address(text):
             return None  # that it is called is noticed later
         if is_lattice(text):

@@ -14,7 +14,7 @@ from functools import partial, wraps
 from importlib import import_module
 from importlib.util import find_spec
 from operator import index
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from pytest_lattice.errors import HIDE, LatticeError
 
@@ -29,15 +29,28 @@ __tracebackhide__ = HIDE
 Host: TypeAlias = str | bytes | bytearray | None
 # What is replaced, and what libraries hand over.
 _Any: TypeAlias = Any
-# In the order in which a name's addresses come.
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+
+class Found(NamedTuple):
+    """What a name leads to.
+
+    Args:
+        name: the canonical name.
+        ipv4: an address.
+        ipv6: another.
+    """
+
+    name: str
+    ipv4: str
+    ipv6: str
 
 
 class Resolver(Protocol):
     """Decides where names and connections lead."""
 
-    def find(self, host: Host) -> tuple[str, tuple[str, str]] | None:
-        """Look a name up: its canonical name and addresses; None to look elsewhere."""
+    def find(self, host: Host) -> Found | None:
+        """Look a name up; None to look elsewhere."""
 
     def is_nameless(self, address: Host) -> bool:
         """Tell whether an address has no name; False to look elsewhere."""
@@ -127,9 +140,8 @@ def _getaddrinfo(original: _Any, resolver: Resolver) -> _Any:
         found = None if numeric else resolver.find(host)
         if found is None:
             return original(host, port, family, type, proto, flags)
-        name, addresses = found
         infos: list[_Any] = []
-        for kind, address in zip(_FAMILIES, addresses, strict=True):
+        for kind, address in zip(_FAMILIES, (found.ipv4, found.ipv6), strict=True):
             # The listeners are on IPv4's loopback, which machines offline have too.
             drop = socket.AI_ADDRCONFIG if kind == socket.AF_INET else 0
             if family in {0, kind}:
@@ -140,7 +152,7 @@ def _getaddrinfo(original: _Any, resolver: Resolver) -> _Any:
                         raise
                     # This machine has no such addresses, and others were asked for too.
         if flags & socket.AI_CANONNAME and infos:
-            infos[0] = (*infos[0][:3], name, infos[0][4])
+            infos[0] = (*infos[0][:3], found.name, infos[0][4])
         return infos
 
     return getaddrinfo
@@ -149,7 +161,7 @@ def _getaddrinfo(original: _Any, resolver: Resolver) -> _Any:
 def _gethostbyname(original: _Any, resolver: Resolver) -> _Any:
     def gethostbyname(hostname: _Any, /) -> _Any:
         found = resolver.find(hostname)
-        return original(hostname) if found is None else found[1][0]
+        return original(hostname) if found is None else found.ipv4
 
     return gethostbyname
 
@@ -159,9 +171,8 @@ def _gethostbyname_ex(original: _Any, resolver: Resolver) -> _Any:
         found = resolver.find(hostname)
         if found is None:
             return original(hostname)
-        name, (address, _) = found
-        aliases = [] if hostname == name else [hostname]
-        return name, aliases, [address]
+        aliases = [] if hostname == found.name else [hostname]
+        return found.name, aliases, [found.ipv4]
 
     return gethostbyname_ex
 
