@@ -27,7 +27,7 @@ from pytest_lattice.routing.forwarding import (
     to_target,
 )
 from pytest_lattice.routing.limits import TEXTS, ended_by
-from pytest_lattice.streams import Body, Ending, RequestBody, too_late
+from pytest_lattice.streams import Body, Ending, RequestBody, cut_of, too_late
 from pytest_lattice.targets.base import (
     CutError,
     Route,
@@ -204,11 +204,12 @@ class DataPlane:
                 cut = too_late(flight.call, received.last, self._clock.microseconds)
                 if cut is not None:
                     await aclose_body(answer.body)
-        except CutError as error:
-            cut = error
         except BaseException as error:
-            self._failed(flight, received, error)
-            raise
+            now = self._clock.microseconds
+            cut = cut_of(error, flight.call, received.last, now)
+            if cut is None:
+                self._failed(flight, received, error)
+                raise
         if cut is not None:
             return AsyncReply(flight.decision, *self._answer(flight, received, cut))
         if isinstance(answer.body, bytes):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_lattice.routing.limits import ended_by, limit_of
+from pytest_lattice.routing.limits import IDLE, SILENT, TEXTS, ended_by, limit_of
 from pytest_lattice.targets.base import CutError, aclose_body, close_body
 
 if TYPE_CHECKING:
@@ -175,10 +175,12 @@ class Body:
             if self._clock.microseconds != self._call.time_epoch:
                 self._check_time(asked)
         except BaseException as error:
-            self._ending.break_off(error)
-            if isinstance(error, CutError):
-                await self.aclose()
-            raise
+            cut = cut_of(error, self._call, asked, self._clock.microseconds)
+            self._ending.break_off(cut or error)
+            if cut is None:
+                raise
+            await self.aclose()
+            raise cut from error.__cause__
         if chunk is None:
             self._finish(None)
             raise StopAsyncIteration
@@ -215,3 +217,24 @@ def too_late(call: TargetRequest, heard: int, now: int) -> CutError | None:
         return None
     # A client that reads slowly learns of the end of the connection when it reads on.
     return CutError(limit.reason, limit.text, max(limit.when, heard))
+
+
+def cut_of(
+    error: BaseException, call: TargetRequest, heard: int, now: int
+) -> CutError | None:
+    """Tell whether an error means that the network gives its target up.
+
+    A fault knows by itself when that is; whoever holds a client's connection sees that
+    time passes while the client waits, and cancels the request as `SILENT`.
+
+    Args:
+        error: what ended the waiting.
+        call: the request.
+        heard: since when the target was silent, in microseconds since 1970.
+        now: the time.
+    """
+    if isinstance(error, CutError):
+        return error
+    if error.args != (SILENT,):
+        return None
+    return too_late(call, heard, now) or CutError(IDLE, TEXTS[IDLE], now)

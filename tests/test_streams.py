@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_lattice.clock import Clock
-from pytest_lattice.streams import Body, Ending, RequestBody, too_late
+from pytest_lattice.routing.limits import SILENT
+from pytest_lattice.streams import Body, Ending, RequestBody, cut_of, too_late
 from pytest_lattice.targets.base import CutError
 from tests.targets.test_faulty import Chunks
 from tests.targets.test_lambda_event import a_request
@@ -198,6 +199,36 @@ def test_too_late(heard: float, now: float, expected: tuple[str, float] | None) 
 
     found = None if cut is None else (cut.reason, cut.when / SECOND)
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param(CutError("R", "d", 1), ("R", 1), id="known-already"),
+        pytest.param(
+            asyncio.CancelledError(SILENT), ("TargetDataTimeout", 60 * SECOND), id="own"
+        ),
+        pytest.param(asyncio.CancelledError(), None, id="the-clients"),
+        pytest.param(ValueError("boom"), None, id="the-targets"),
+    ],
+)
+def test_who_gave_up(error: BaseException, expected: tuple[str, int] | None) -> None:
+    """The network's own giving up is told from a client that left."""
+    call = a_request()._replace(time_epoch=0)
+
+    cut = cut_of(error, call, 0, 61 * SECOND)
+
+    assert (cut and (cut.reason, cut.when)) == expected
+
+
+def test_giving_up_too_early_has_a_reason() -> None:
+    """What was given up is cut, even if the limit has moved since."""
+    call = a_request()._replace(time_epoch=0)
+
+    cut = cut_of(asyncio.CancelledError(SILENT), call, 0, 59 * SECOND)
+
+    assert cut is not None
+    assert (cut.reason, cut.when) == ("TargetDataTimeout", 59 * SECOND)
 
 
 def test_request_body_is_counted() -> None:

@@ -42,6 +42,14 @@ class Layer(Protocol):
     def gone(self) -> None:
         """Know that the client has left."""
 
+    def look_at_clock(self, now: int, opened: int, /) -> None:
+        """Give the targets up that were silent for too long.
+
+        Args:
+            now: the network's time.
+            opened: when the connection was, both in microseconds since 1970.
+        """
+
     def retire(self, reason: str) -> None:
         """Let go of the connection, and of what is under way on it."""
 
@@ -187,7 +195,9 @@ class Connection(asyncio.Protocol):
         old = now - self._opened >= LIFETIME_SECONDS * _SECOND
         if self._finished:
             self.close()  # the client was to close it
-        elif idle or old:
+            return
+        self._layer.look_at_clock(now, self._opened)
+        if idle or old:
             self._layer.retire(TOO_OLD if old else IDLE)
 
     # ---- the first bytes ------------------------------------------------------
@@ -282,6 +292,9 @@ class _First:
 
     def gone(self) -> None:
         """Forget it."""
+
+    def look_at_clock(self, _: int, __: int) -> None:
+        """Wait on; nothing has been asked yet."""
 
     def retire(self, _: str) -> None:
         """Close; nothing has been asked yet."""

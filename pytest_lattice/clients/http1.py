@@ -17,6 +17,7 @@ from pytest_lattice.clients.wire import (
     BAD_REQUEST,
     HIGH_WATER,
     REASON,
+    Asked,
     BadRequestError,
     answer_of,
     broke_off,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pytest_lattice.clients.wire import Answer, Origin, Wire
-    from pytest_lattice.model.message import Headers, LatticeRequest
+    from pytest_lattice.model.message import Headers
 
 _Event: TypeAlias = "h11.Event | type[h11.NEED_DATA | h11.PAUSED]"
 
@@ -56,6 +57,7 @@ class Http1:
         self._keep_alive = keep_alive
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES)
         self._task: asyncio.Task[None] | None = None
+        self._asked: Asked | None = None
         self._unread = 0
         self._more: asyncio.Future[None] | None = None
 
@@ -82,8 +84,16 @@ class Http1:
         if self._task is not None:
             self._task.cancel()
 
+    def look_at_clock(self, now: int, opened: int) -> None:
+        """Give a target up that is silent for too long."""
+        if self._asked is not None:
+            self._asked.look_at_clock(now, opened)
+
     def retire(self, reason: str) -> None:
         """Let go of the connection, and of the request that is under way on it."""
+        if self._asked is not None and self._asked.given_up:
+            self._keep_alive = False  # its answer is the last one
+            return
         if self._task is not None:
             self._task.cancel(reason)
         self._wire.finish()
@@ -127,13 +137,14 @@ class Http1:
             _headers(tuple(head.headers)),
             "HTTP/1.1",
         )
-        answer = await answer_of(self._origin, self._wire, request, self._body())
+        self._asked = asked = Asked(self._origin, request)
+        answer = await answer_of(self._wire, asked, self._body())
         if answer is None:
             self._wire.reset()
         elif self._h11.our_state is not h11.SEND_RESPONSE:
             self._wire.finish()  # it was refused while its body was read
         else:
-            await self._send(request, answer)
+            await self._send(asked, answer)
 
     def _body(self) -> bytes | AsyncIterator[bytes]:
         """Give the body, whole if it is here: that saves the target waiting."""
@@ -176,16 +187,16 @@ class Http1:
 
     # ---- the answer -----------------------------------------------------------
 
-    async def _send(self, request: LatticeRequest, answer: Answer) -> None:
+    async def _send(self, asked: Asked, answer: Answer) -> None:
         """Send an answer, and go on when all of it is sent."""
-        body = answer.body
+        request, body = asked.request, answer.body
         empty = request.method == "HEAD" or answer.status in _WITHOUT_BODY
         try:
             if isinstance(body, bytes):
                 self._write_whole(answer, b"" if empty else body)
             else:
                 self._write(self._head(answer))
-                async for chunk in body:
+                while (chunk := await asked.chunk_of(body)) is not None:
                     if not empty:
                         self._write(h11.Data(chunk))
                     await self._wire.drained()
@@ -233,7 +244,7 @@ class Http1:
 
     def _go_on(self) -> None:
         """Turn to the next request, unless the connection cannot have one."""
-        self._task = None
+        self._task = self._asked = None
         state = self._h11
         while state.their_state is h11.SEND_BODY:
             if not isinstance(self._event(), h11.Data | h11.EndOfMessage):

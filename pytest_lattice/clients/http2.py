@@ -20,6 +20,7 @@ import h2.exceptions
 import h2.settings
 
 from pytest_lattice.clients.wire import (
+    Asked,
     answer_of,
     broke_off,
     close_body,
@@ -114,14 +115,26 @@ class Http2:
         for stream in list(self._streams.values()):
             stream.cancel()
 
+    def look_at_clock(self, now: int, opened: int) -> None:
+        """Give the targets up that are silent for too long."""
+        for stream in list(self._streams.values()):
+            stream.look_at_clock(now, opened)
+
     def retire(self, reason: str) -> None:
         """Let go of the connection, and of the streams that are open on it.
 
         AWS: vpc-lattice/latest/ug/quotas: existing streams are closed
         """
-        for stream in list(self._streams.values()):
-            stream.cancel(reason)
-            self._reset(stream.id, h2.errors.ErrorCodes.CANCEL)
+        self._retired, streams = True, list(self._streams.values())
+        for stream in streams:
+            if not stream.given_up:
+                stream.cancel(reason)
+                self._reset(stream.id, h2.errors.ErrorCodes.CANCEL)
+        if not any(stream.given_up for stream in streams):
+            self._leave()
+
+    def _leave(self) -> None:
+        """Take no more."""
         self._h2.close_connection()
         self._flush()
         self._wire.finish()
@@ -163,7 +176,7 @@ class Http2:
     def _on_terminated(self, _: h2.events.ConnectionTerminated) -> None:
         self._retired = True
         if not self._streams:
-            self._wire.finish()
+            self._leave()
 
     def read(self, stream_id: int, size: int) -> None:
         """Let the client send as much again as was read."""
@@ -188,7 +201,7 @@ class Http2:
             return
         self._wire.is_idle()
         if self._retired:
-            self._wire.finish()
+            self._leave()
 
     async def _answer(self, stream: _Stream) -> None:
         request = self._request(stream)
@@ -197,13 +210,14 @@ class Http2:
             return
         if request.client_protocol == "gRPC":
             LINE.set(stream.line)
-        answer = await answer_of(self._origin, self._wire, request, stream.body())
+        stream.asked = asked = Asked(self._origin, request)
+        answer = await answer_of(self._wire, asked, stream.body())
         if answer is None:
             # AWS is silent: what is a reset of the connection elsewhere
             self._wire.reset()
             return
         try:
-            await self._send(stream.id, request, answer)
+            await self._send(stream.id, asked, answer)
             if not stream.ended:
                 # RFC 9113, section 8.1: the rest of the request is not wanted
                 self._reset(stream.id, h2.errors.ErrorCodes.NO_ERROR)
@@ -224,9 +238,7 @@ class Http2:
         if len(self._streams) == 1:
             self._wire.is_idle()
 
-    async def _send(
-        self, stream_id: int, request: LatticeRequest, answer: Answer
-    ) -> None:
+    async def _send(self, stream_id: int, asked: Asked, answer: Answer) -> None:
         body, trailers = answer.body, answer.trailers
         head = [(b":status", b"%d" % answer.status)]
         head += [
@@ -234,7 +246,7 @@ class Http2:
             for name, value in answer.headers
         ]
         if isinstance(body, bytes):
-            if request.method == "HEAD":
+            if asked.request.method == "HEAD":
                 body = b""
             if not body and trailers is None:
                 self._ending()
@@ -243,7 +255,7 @@ class Http2:
         else:
             self._h2.send_headers(stream_id, head)
             self._flush()
-            async for chunk in body:
+            while (chunk := await asked.chunk_of(body)) is not None:
                 await self._write(stream_id, chunk, end=False)
             if trailers is None:
                 self._ending()
@@ -309,6 +321,7 @@ class _Stream:
         self.headers = headers
         self.task: asyncio.Task[None] | None = None
         self.line = Line()
+        self.asked: Asked | None = None
         self._connection = connection
         self._parts: deque[tuple[bytes, int]] = deque()
         #: Whether all of the body has come.
@@ -332,8 +345,22 @@ class _Stream:
         if self.task is not None:
             self.task.cancel(reason)
 
+    @property
+    def given_up(self) -> bool:
+        """Whether its target was, and the answer for it is on its way."""
+        return self.asked is not None and self.asked.given_up
+
+    def look_at_clock(self, now: int, opened: int) -> None:
+        """Give the target up, if it is silent for too long."""
+        if self.asked is not None:
+            self.asked.look_at_clock(now, opened)
+
     def drop(self) -> None:
-        """Give back what nobody read."""
+        """Give back what nobody read, and tell who still works that nobody waits."""
+        self.line.cancel()
+        self._take()
+
+    def _take(self) -> None:
         self._connection.read(self.id, sum(size for _, size in self._parts))
         self._parts.clear()
 
@@ -351,7 +378,7 @@ class _Stream:
         if not self.ended:
             return self._chunks()
         whole = b"".join([data for data, _ in self._parts])
-        self.drop()
+        self._take()
         return whole
 
     async def _chunks(self) -> AsyncIterator[bytes]:

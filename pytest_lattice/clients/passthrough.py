@@ -80,6 +80,9 @@ class Passthrough:
         """Know that the client has left."""
         self._task.cancel()
 
+    def look_at_clock(self, _: int, __: int) -> None:
+        """Wait on: what is not decrypted has no requests, but is idle or not."""
+
     def retire(self, reason: str) -> None:
         """Close it, because its time is over."""
         self._task.cancel(reason)

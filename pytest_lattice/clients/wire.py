@@ -6,6 +6,7 @@ Nothing here knows how HTTP is written as bytes.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -25,10 +26,10 @@ from pytest_lattice.model.message import (
 )
 from pytest_lattice.model.outcome import Forwarded
 from pytest_lattice.routing.forwarding import REQUEST_ID
+from pytest_lattice.routing.limits import IDLE, SILENT, limit_of
 from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterable, AsyncIterator, Callable
 
     from pytest_lattice.clients.base import AsyncReply, Entrance
@@ -174,6 +175,90 @@ class Origin(NamedTuple):
         )
 
 
+class Asked:
+    """A request that the network was asked, and since when its target is silent.
+
+    Args:
+        origin: the connection's.
+        request: the request, which the running task answers.
+    """
+
+    __slots__ = ("_heard", "_origin", "_task", "given_up", "request")
+
+    def __init__(self, origin: Origin, request: LatticeRequest) -> None:
+        """Wait from now on."""
+        self.request = request
+        self._origin = origin
+        self._task = asyncio.current_task()
+        # In microseconds since 1970; None while it is the client that keeps silent.
+        self._heard: int | None = origin.site.now()
+        #: Whether the target was given up, and the answer for it is on its way.
+        self.given_up = False
+
+    def look_at_clock(self, now: int, opened: int) -> None:
+        """Give the target up, if it was silent for longer than the idle timeout.
+
+        AWS: vpc-lattice/latest/ug/monitoring-access-logs: TargetDataTimeout
+
+        Args:
+            now: in microseconds since 1970.
+            opened: when the connection was, which may be too old before that.
+        """
+        if self._heard is None or self._task is None or self.given_up:
+            return
+        service = self._origin.site.way(self.request).service
+        if service is None:
+            return
+        seconds = service.service.idle_timeout_seconds
+        limit = limit_of(seconds, began=opened, heard=self._heard)
+        if limit.reason == IDLE and limit.when < now:
+            self.given_up = self._task.cancel(SILENT)
+
+    async def reply(self, body: bytes | AsyncIterable[bytes]) -> AsyncReply:
+        """Ask, and wait for the head of the answer.
+
+        Raises:
+            ClientGoneError: there is no answer.
+            Exception: what the target raised, or the body.
+        """
+        if not isinstance(body, bytes):
+            body = self._hear(body)
+        try:
+            return await self._origin.site.entrance.ahandle(self.request, body)
+        except asyncio.CancelledError as error:
+            if not self.given_up:
+                raise
+            raise ClientGoneError from error  # no target was asked by then
+        finally:
+            self._settle()
+
+    async def _hear(self, body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        """Iterate over the request's body; its last byte begins the silence."""
+        chunks = aiter(body)
+        while True:
+            heard, self._heard = self._heard, None
+            chunk = await anext(chunks, None)
+            self._heard = heard if chunk is None else self._origin.site.now()
+            if chunk is None:
+                return
+            yield chunk
+
+    async def chunk_of(self, body: AsyncIterator[bytes]) -> bytes | None:
+        """Wait for the next chunk of an answer; None at its end."""
+        self._heard = self._origin.site.now()
+        try:
+            return await anext(body, None)
+        finally:
+            self._heard = None
+
+    def _settle(self) -> None:
+        """Wait no more for the head of an answer."""
+        self._heard = None
+        if self.given_up and self._task is not None:
+            self.given_up = False
+            self._task.uncancel()
+
+
 class Answer(NamedTuple):
     """What is sent to the client.
 
@@ -204,24 +289,21 @@ _SERVER_ERROR = plain(500, "Internal Server Error")
 
 
 async def answer_of(
-    origin: Origin,
-    wire: Wire,
-    request: LatticeRequest,
-    body: bytes | AsyncIterable[bytes],
+    wire: Wire, asked: Asked, body: bytes | AsyncIterable[bytes]
 ) -> Answer | None:
     """Ask the network.
 
     Args:
-        origin: the connection's.
         wire: learns how long it may be idle.
-        request: the request.
+        asked: the request.
         body: its body.
 
     Returns:
         The answer; None where the connection shall break instead.
     """
+    request = asked.request
     try:
-        reply = await origin.site.entrance.ahandle(request, body)
+        reply = await asked.reply(body)
     except BadRequestError:
         return BAD_REQUEST
     except ClientGoneError:
@@ -235,9 +317,7 @@ async def answer_of(
     service = reply.decision.service
     if service is not None:
         wire.idle_seconds = service.idle_timeout_seconds
-    if request.client_protocol == "gRPC" and not isinstance(
-        reply.decision.outcome, Forwarded
-    ):
+    if request.client_protocol == "gRPC" and _is_own(exchange, reply):
         return _as_grpc(exchange, reply)
     headers = tuple(
         [pair for pair in exchange.response.headers if not _is_of_connection(pair[0])]
@@ -247,6 +327,13 @@ async def answer_of(
 
 def _is_of_connection(name: str) -> bool:
     return name.lower() in _OF_CONNECTION
+
+
+def _is_own(exchange: Exchange, reply: AsyncReply) -> bool:
+    """Tell whether the network made the answer, also in place of a target."""
+    if not isinstance(reply.decision.outcome, Forwarded):
+        return True
+    return exchange.failure_reason is not None and isinstance(reply.body, bytes)
 
 
 def _as_grpc(exchange: Exchange, reply: AsyncReply) -> Answer:

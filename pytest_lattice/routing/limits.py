@@ -12,7 +12,10 @@ LIFETIME_SECONDS = 600
 #: The failure reasons of what ends with its connection; the task of a connection whose
 #: time is over is cancelled with one of them.
 TOO_OLD, IDLE = "ConnectionDurationExceeded", "TargetDataTimeout"
-#: The same for people.
+#: The task of one request is cancelled with this when its target was silent for too
+#: long: that request is answered for, and its connection goes on.
+SILENT = "the target is silent"
+#: The reasons for people.
 TEXTS = {
     TOO_OLD: f"the connection was older than {LIFETIME_SECONDS} seconds",
     IDLE: "nothing came for longer than the idle timeout",

@@ -6,6 +6,7 @@ It knows nothing of apps or requests; anyio is imported when used.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,23 +31,51 @@ class AsyncChunks(AsyncIterator[bytes]):
     def __init__(self, chunks: Iterator[bytes], *, abandon: bool = False) -> None:
         self._chunks = chunks
         self._abandon = abandon
+        self._lock = Lock()
+        # Whether a thread reads, and whether nobody waits for it any more.
+        self._reading = self._left = False
 
     async def __anext__(self) -> bytes:
-        chunk: bytes | None = await in_thread(
-            next, self._chunks, None, abandon=self._abandon
-        )
+        chunk: bytes | None = await in_thread(self._read, abandon=self._abandon)
         if chunk is None:
             raise StopAsyncIteration
         return chunk
 
     async def aclose(self) -> None:
-        """Close the body, also for a caller who is cancelled."""
+        """Close the body, also for a caller who is cancelled.
+
+        A generator cannot be closed while its thread is in it, which closes it then.
+        """
         import anyio
 
+        with self._lock:
+            self._left = True
+            if self._reading and not self._abandon:
+                return
+        with anyio.CancelScope(shield=True):
+            await in_thread(self._close)
+
+    def _read(self) -> bytes | None:
+        with self._lock:
+            if self._left:
+                return None
+            self._reading = True
+        try:
+            return next(self._chunks, None)
+        finally:
+            with self._lock:
+                self._reading = False
+                close = self._must_close()
+            if close:
+                self._close()
+
+    def _must_close(self) -> bool:
+        return self._left and not self._abandon
+
+    def _close(self) -> None:
         close = getattr(self._chunks, "close", None)
         if close is not None:
-            with anyio.CancelScope(shield=True):
-                await in_thread(close)
+            close()
 
 
 def pull_from_thread(body: AsyncIterator[bytes]) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -241,6 +242,7 @@ def test_request_ends_with_its_old_connection(
     path: str, app: App, network: LatticeNetwork, sock: socket.socket, host: str
 ) -> None:
     """After ten minutes a connection is closed, and the request that is on it too."""
+    network.change(replace(network.service("orders"), idle_timeout_seconds=600))
     sock.sendall(head(path, host))
     if path == "/silent":
         assert app.seen.get(timeout=PATIENCE) == "waiting"

@@ -280,6 +280,7 @@ def test_old_connection_says_goaway(
     path: str, app: App, network: LatticeNetwork, server: LiveServer
 ) -> None:
     """After ten minutes the open streams are closed, and no new ones are taken."""
+    network.change(replace(network.service("orders"), idle_timeout_seconds=600))
     with Http2Client(network, server) as client:
         stream = client.ask(path)
         if path == "/silent":

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lattice.clients.wire import BadRequestError, Origin, answer_of
+from pytest_lattice.clients.wire import (
+    Asked,
+    BadRequestError,
+    Origin,
+    answer_of,
+)
 from pytest_lattice.model.message import ClientGoneError, Source, TlsSession
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    from pytest_lattice.clients.wire import Answer
 
 HOST = (("host", "orders.example.com"),)
 SITE: Any = None
@@ -76,6 +83,10 @@ class Raising:
         self.entrance = self
         self.error = error
 
+    def now(self) -> int:
+        """Stand still."""
+        return 0
+
     async def ahandle(self, *_: object) -> None:
         """Fail."""
         raise self.error
@@ -97,7 +108,11 @@ def test_error_of_the_network_is_an_answer(
     wire: Any = None
     made = origin()._replace(site=site)
     request = made.request("GET", "/", HOST, "HTTP/1.1")
-    answer = run(answer_of(made, wire, request, b""))
+
+    async def ask() -> Answer | None:
+        return await answer_of(wire, Asked(made, request), b"")
+
+    answer = run(ask())
 
     assert (answer and answer.status) == status
     assert ("boom" in caplog.text) == (status == 500)
