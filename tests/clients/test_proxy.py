@@ -136,14 +136,13 @@ fetch(url).then(r => r.text()).then(text => {
 
 
 def node() -> str:
-    """Find a Node that looks at the variables of a proxy."""
+    """Find a Node that looks at the variables of a proxy; skip without it."""
     found = tool("node")
-    version = subprocess.run(
-        [found, "--version"], capture_output=True, text=True, check=True
-    ).stdout
-    major, minor, *_ = version.strip().lstrip("v").split(".")
-    if (int(major), int(minor)) < (24, 5):
-        pytest.skip(f"node {version.strip()} is older than 24.5")
+    # The option came with the variable, to 22.21 and to 24.5.
+    command = [found, "--use-env-proxy", "--eval", ""]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        version = subprocess.check_output([found, "--version"], text=True).strip()
+        pytest.skip(f"node {version} takes no proxy from the environment")
     return found
 
 
@@ -160,24 +159,90 @@ import java.net.http.*;
 
 public class Get {
   public static void main(String[] urls) throws Exception {
-    var request = HttpRequest.newBuilder(URI.create(urls[0])).build();
     var text = HttpResponse.BodyHandlers.ofString();
-    var response = HttpClient.newHttpClient().send(request, text);
-    System.out.println(response.version() + " " + response.body());
+    for (var url : urls) {
+      var request = HttpRequest.newBuilder(URI.create(url)).build();
+      var response = HttpClient.newHttpClient().send(request, text);
+      System.out.println(response.version() + " " + response.body());
+      var old = URI.create(url).toURL().openStream();
+      System.out.println("URL " + new String(old.readAllBytes()));
+    }
   }
 }
 """
 
 
 def test_java_gets_in(proxy: LiveProxy, name: str, tmp_path: Path) -> None:
-    """Java's client needs nothing but the environment, and speaks HTTP/2."""
+    """Java's clients, new and old, need nothing but the environment.
+
+    In clear text the new one asks for HTTP/2 by an upgrade, which it does not get.
+    """
     java = tool("java")
     file = tmp_path / "Get.java"
     file.write_text(JAVA)
 
     # It lives for one request, which the best compiler does not pay for.
-    command = (java, "-XX:TieredStopAtLevel=1", str(file), f"https://{name}/whole")
-    assert run(proxy, *command) == "HTTP_2 0\n"
+    urls = [f"{scheme}://{name}/whole" for scheme in ("https", "http")]
+    command = (java, "-XX:TieredStopAtLevel=1", str(file), *urls)
+    assert run(proxy, *command) == "HTTP_2 0\nURL 0\nHTTP_1_1 0\nURL 0\n"
+
+
+GO = """
+package main
+
+import (
+\t"fmt"
+\t"io"
+\t"net/http"
+\t"os"
+)
+
+func main() {
+\tfor _, url := range os.Args[1:] {
+\t\tresponse, err := http.Get(url)
+\t\tif err != nil {
+\t\t\tfmt.Println(err)
+\t\t\tcontinue
+\t\t}
+\t\tbody, _ := io.ReadAll(response.Body)
+\t\tfmt.Println(response.Proto, response.StatusCode, string(body))
+\t}
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def go_program(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Build a program in Go that gets the URLs it is told, without the network."""
+    go = tool("go")
+    folder = tmp_path_factory.mktemp("go")
+    (folder / "get.go").write_text(GO)
+    environ = os.environ | {"GO111MODULE": "off", "GOTOOLCHAIN": "local"}
+    command = [go, "build", "-o", "get", "get.go"]
+    subprocess.run(command, cwd=folder, env=environ, check=True)
+    return str(folder / "get")
+
+
+def test_go_gets_in(
+    network: LatticeNetwork, proxy: LiveProxy, name: str, go_program: str
+) -> None:
+    """Go's net/http needs nothing but the environment, and speaks HTTP/2."""
+    urls = [f"{scheme}://{name}/whole" for scheme in ("https", "https", "http")]
+
+    printed = run(proxy, go_program, *urls).splitlines()
+    assert printed == ["HTTP/2.0 200 0", "HTTP/2.0 200 0", "HTTP/1.1 200 0"]
+    ports = [each.request.source.port for each in network.exchanges]
+    assert ports[0] == ports[1] != ports[2]
+
+
+def test_go_gets_nowhere_else(network: LatticeNetwork, go_program: str) -> None:
+    """With strict, a program in Go is refused by what Go calls the proxy's answer."""
+    with network.proxy(strict=True) as proxy:
+        printed = run(proxy, go_program, "https://example.com/", "http://example.com/")
+
+    refused = "HTTP/1.1 403 the proxy is strict, and `example.com` is not a name of the"
+    assert printed.startswith('Get "https://example.com/": Forbidden\n')
+    assert refused in printed
 
 
 GRPC = """
