@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pytest_lattice.clients.wire import Answer, Origin, Wire
-    from pytest_lattice.model.message import Headers
+    from pytest_lattice.model.message import Headers, LatticeRequest
 
 _Event: TypeAlias = "h11.Event | type[h11.NEED_DATA | h11.PAUSED]"
 
@@ -57,6 +57,7 @@ class Http1:
         self._keep_alive = keep_alive
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES)
         self._task: asyncio.Task[None] | None = None
+        self._request: LatticeRequest | None = None
         self._asked: Asked | None = None
         self._unread = 0
         self._more: asyncio.Future[None] | None = None
@@ -105,9 +106,9 @@ class Http1:
     def _next_request(self) -> None:
         self._unread = 0
         event = self._event()
-        if isinstance(event, h11.Request):
+        if isinstance(event, h11.Request) and self._request is not None:
             self._wire.is_busy()
-            self._task = self._origin.site.start(self._answer(event))
+            self._task = self._origin.site.start(self._answer(self._request))
             return
         if isinstance(event, h11.ConnectionClosed):
             self._wire.finish()
@@ -117,11 +118,25 @@ class Http1:
         try:
             event = self._h11.next_event()
             if isinstance(event, h11.Request):
-                _check(event)
+                self._request = self._read(event)
         except (h11.RemoteProtocolError, BadRequestError):
             self._refuse()
             return None
         return event
+
+    def _read(self, head: h11.Request) -> LatticeRequest:
+        """Translate the head of a request.
+
+        Raises:
+            BadRequestError: it is none.
+        """
+        _check(head)
+        return self._origin.request(
+            head.method.decode("ascii"),
+            head.target.decode("ascii"),
+            _headers(tuple(head.headers)),
+            "HTTP/1.1",
+        )
 
     def _refuse(self) -> None:
         # AWS: vpc-lattice/latest/ug/monitoring-access-logs: malformed HTTP is 400
@@ -130,13 +145,7 @@ class Http1:
             self._write_whole(BAD_REQUEST, REASON)
         self._wire.finish()
 
-    async def _answer(self, head: h11.Request) -> None:
-        request = self._origin.request(
-            head.method.decode("ascii"),
-            head.target.decode("ascii"),
-            _headers(tuple(head.headers)),
-            "HTTP/1.1",
-        )
+    async def _answer(self, request: LatticeRequest) -> None:
         self._asked = asked = Asked(self._origin, request)
         answer = await answer_of(self._wire, asked, self._body())
         if answer is None:
@@ -168,6 +177,7 @@ class Http1:
             raise BadRequestError
         if self._h11.they_are_waiting_for_100_continue:
             self._write(h11.InformationalResponse(status_code=100, headers=[]))
+        asked = self._asked
         while not isinstance(event := self._event(), h11.EndOfMessage):
             if isinstance(event, h11.Data):
                 yield bytes(event.data)
@@ -175,6 +185,8 @@ class Http1:
                 await self._wait()
             else:
                 raise BadRequestError
+            if self._asked is not asked:
+                raise BadRequestError  # it was answered; what comes is another's
 
     async def _wait(self) -> None:
         self._unread = 0

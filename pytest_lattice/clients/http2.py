@@ -21,6 +21,7 @@ import h2.settings
 
 from pytest_lattice.clients.wire import (
     Asked,
+    BadRequestError,
     answer_of,
     broke_off,
     close_body,
@@ -166,16 +167,29 @@ class Http2:
             stream.end()
 
     def _on_reset(self, event: h2.events.StreamReset) -> None:
-        if (stream := self._streams.get(event.stream_id)) is not None:
+        stream = self._streams.get(event.stream_id)
+        if stream is None:
+            return
+        if stream.task is None:
+            # It begins first: it was a request, of which the log shall tell.
+            self._begin(stream)
+            self._origin.site.loop.call_soon(stream.cancel)
+        else:
             stream.cancel()
 
     def _on_window(self, _: h2.events.Event) -> None:
         for stream in self._streams.values():
             stream.may_write()
 
-    def _on_terminated(self, _: h2.events.ConnectionTerminated) -> None:
+    def _on_terminated(self, event: h2.events.ConnectionTerminated) -> None:
         self._retired = True
-        if not self._streams:
+        if event.error_code:
+            self.gone()
+        if self._streams:
+            # RFC 9113, section 6.8: they are still to be answered, on a connection
+            # that h2 takes for closed.
+            self._h2.state_machine.state = h2.connection.ConnectionState.SERVER_OPEN
+        else:
             self._leave()
 
     def read(self, stream_id: int, size: int) -> None:
@@ -217,7 +231,10 @@ class Http2:
             self._wire.reset()
             return
         try:
-            await self._send(stream.id, asked, answer)
+            try:
+                await self._send(stream.id, asked, answer)
+            except h2.exceptions.NoSuchStreamError as error:
+                raise ClientGoneError from error
             if not stream.ended:
                 # RFC 9113, section 8.1: the rest of the request is not wanted
                 self._reset(stream.id, h2.errors.ErrorCodes.NO_ERROR)
@@ -229,9 +246,13 @@ class Http2:
 
     def _request(self, stream: _Stream) -> LatticeRequest | None:
         method, target, headers = _head(stream.headers)
-        if not target or method == "CONNECT":
+        # RFC 9113, section 8.3.1: there are no whole URLs
+        if target[:1] not in {"/", "*"} or method == "CONNECT":
             return None
-        return self._origin.request(method, target, headers, "HTTP/2")
+        try:
+            return self._origin.request(method, target, headers, "HTTP/2")
+        except BadRequestError:
+            return None
 
     def _ending(self) -> None:
         """Be idle before the client can know that it has all, and let time pass."""
@@ -331,8 +352,9 @@ class _Stream:
 
     def put(self, data: bytes, size: int) -> None:
         """Take data of the client, of so much for its window."""
-        self._parts.append((data, size))
-        self._more.set()
+        if size:  # what is empty may come without end
+            self._parts.append((data, size))
+            self._more.set()
 
     def end(self) -> None:
         """Know that all has come."""

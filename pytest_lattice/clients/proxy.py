@@ -242,7 +242,7 @@ class _Visit(asyncio.Protocol):
 
     def _lead(self, lines: list[str], rest: bytes) -> None:
         line = _LINE.fullmatch(lines[0])
-        if line is None:
+        if line is None or any(each[:1] in {" ", "\t"} for each in lines):
             self._refuse(_Refusal(400, "that is no request to a proxy"))
             return
         method, target = line.groups()
@@ -256,7 +256,9 @@ class _Visit(asyncio.Protocol):
             self._refuse(_Refusal(400, text))
             return
         found = _AUTHORITY.fullmatch(authority)
-        port = int((found and found[2]) or _PORTS[scheme.lower()])
+        # RFC 9110, section 9.3.6: CONNECT has a port, which has no default
+        default = 0 if method == "CONNECT" else _PORTS[scheme.lower()]
+        port = int((found and found[2]) or default)
         if found is None or not 0 < port < 1 << 16:
             self._refuse(_Refusal(400, f"`{authority}` is no host with a port"))
             return

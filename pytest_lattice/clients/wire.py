@@ -50,7 +50,16 @@ HIGH_WATER = 1 << 16
 _OF_CONNECTION = frozenset(
     {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
 )
+# RFC 9110, section 8.6: what has no body has no length either
+_NO_CONTENT = 204
+_WITHOUT_LENGTH = _OF_CONNECTION | {"content-length"}
 _ORIGIN = re.compile(r"^https?://([^/?]*)", re.IGNORECASE)
+# RFC 9110, section 5.6.2
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# RFC 9112, section 3.2; nobody sends a fragment.
+_TARGET = re.compile(r"/[!\"$-~]*")
+# RFC 9110, section 7.2: a name or address, and perhaps a port
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 
 
 class BadRequestError(Exception):
@@ -151,6 +160,9 @@ class Origin(NamedTuple):
             target: a path with its query, a whole URL, or ``*``.
             headers: with ``host``, names in lower case.
             version: of HTTP.
+
+        Raises:
+            BadRequestError: method, target or host is none.
         """
         host = next((value for name, value in headers if name == "host"), "")
         if target[:1] != "/" and (found := _ORIGIN.match(target)):
@@ -158,6 +170,13 @@ class Origin(NamedTuple):
             target, host = target[found.end() :], found[1]
             target = target if target.startswith("/") else f"/{target}"
             headers = tuple([(k, host if k == "host" else v) for k, v in headers])
+        if not (
+            _METHOD.fullmatch(method)
+            and (_TARGET.fullmatch(target) or (method, target) == ("OPTIONS", "*"))
+            and _HOST.fullmatch(host)
+        ):
+            # RFC 9112, sections 3 and 3.2, and RFC 9113, section 8.3.1
+            raise BadRequestError
         path, mark, query = target.partition("?")
         secure = self.server_name is not None
         return LatticeRequest(
@@ -319,14 +338,12 @@ async def answer_of(
         wire.idle_seconds = service.idle_timeout_seconds
     if request.client_protocol == "gRPC" and _is_own(exchange, reply):
         return _as_grpc(exchange, reply)
+    status = exchange.response.status
+    left_out = _WITHOUT_LENGTH if status == _NO_CONTENT else _OF_CONNECTION
     headers = tuple(
-        [pair for pair in exchange.response.headers if not _is_of_connection(pair[0])]
+        [pair for pair in exchange.response.headers if pair[0].lower() not in left_out]
     )
-    return Answer(exchange.response.status, headers, reply.body, reply.trailers)
-
-
-def _is_of_connection(name: str) -> bool:
-    return name.lower() in _OF_CONNECTION
+    return Answer(status, headers, reply.body, reply.trailers)
 
 
 def _is_own(exchange: Exchange, reply: AsyncReply) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,7 @@ def written(sent: str, host: str) -> bytes:
         "MANY": "\r\n".join(f"X-{number}: 1" for number in range(101)),
         "LARGE": "x" * 62_000,
         "ENDLESS": "x" * 200_000,
+        "BLANK": "\r\n" * 100_000,
     }
     for word, meaning in words.items():
         sent = sent.replace(word, meaning)
@@ -315,6 +317,84 @@ def test_slow_head_waits_alone(network: LatticeNetwork, server: LiveServer) -> N
 
         assert rest_of(slow) == b""
         assert status(ask(other, host)) == "200"
+
+
+@pytest.mark.parametrize("shaken", ["a part of the hello", "the hello alone"])
+def test_slow_handshake_is_closed(
+    shaken: str, network: LatticeNetwork, server: LiveServer
+) -> None:
+    """A handshake that never ends blocks nobody, and is closed at the idle timeout."""
+    host = network.service("orders").dns_name
+    hello = hello_of(host)
+    with (
+        plain_socket(server, "orders", 443) as slow,
+        tls_socket(network, server) as other,
+    ):
+        if shaken == "a part of the hello":
+            slow.sendall(hello[:100])
+        else:
+            slow.sendall(hello)
+            assert slow.recv(65536)  # the server's part, which is not answered
+        assert status(ask(other, host)) == "200"
+        network.clock.advance(59)
+        assert status(ask(other, host)) == "200"
+        network.clock.advance(1)
+
+        assert not rest_of(slow).endswith(b"<reset>")
+        assert status(ask(other, host)) == "200"
+
+
+def test_slow_body_ends_with_its_connection(
+    network: LatticeNetwork, server: LiveServer
+) -> None:
+    """A body that comes byte by byte blocks nobody, and gets ten minutes."""
+    host = network.service("orders").dns_name
+    expecting = ("Content-Length: 100", "Expect: 100-continue")
+    with tls_socket(network, server) as slow:
+        assert status(ask(slow, host, *expecting)) == "100"
+        for _ in range(10):
+            slow.sendall(b"x")
+            network.clock.advance(59)
+            with tls_socket(network, server) as other:
+                assert status(ask(other, host)) == "200"
+        network.clock.advance(10)
+
+        assert rest_of(slow) == b""
+    network.close()
+    reasons = [each.failure_reason for each in network.access_log]
+    assert reasons.count("ConnectionDurationExceeded") == 1
+
+
+@pytest.mark.parametrize("many", [1, 50])
+def test_handshakes_that_are_aborted_harm_nobody(
+    many: int, network: LatticeNetwork, server: LiveServer
+) -> None:
+    """Clients that reset their connection in the middle of a hello are forgotten."""
+    host = network.service("orders").dns_name
+    hello = hello_of(host)
+    for number in range(many):
+        with plain_socket(server, "orders", 443) as sock:
+            sock.sendall(hello[: 1 + number * 10])
+            sock.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+    with tls_socket(network, server) as sock:
+        assert status(ask(sock, host)) == "200"
+
+
+def test_garbage_in_tls_is_an_alert(
+    network: LatticeNetwork, server: LiveServer
+) -> None:
+    """Records that nobody can decrypt end the connection; the next one is fine."""
+    host = network.service("orders").dns_name
+    with plain_socket(server, "orders", 443) as sock:
+        sock.sendall(hello_of(host))
+        assert sock.recv(65536)
+        sock.sendall(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+
+        rest_of(sock)  # which ends
+    with tls_socket(network, server) as sock:
+        assert status(ask(sock, host)) == "200"
 
 
 def test_idle_connection_is_closed(network: LatticeNetwork, server: LiveServer) -> None:

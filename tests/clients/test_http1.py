@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
     from pytest_lattice import LatticeNetwork
     from pytest_lattice.clients.listener import LiveServer
+
+
+ODD_HTTP1 = json.loads(
+    (Path(__file__).parents[2] / "fixtures/live/odd_http1.json").read_text()
+)
 
 
 @pytest.fixture
@@ -109,6 +116,21 @@ def test_requests_sent_ahead_are_answered_in_order(
     assert sizes[1:] == [b"5", b"0", b"7", b"early"]
 
 
+@pytest.mark.parametrize("row", ODD_HTTP1, ids=lambda row: row["name"])
+def test_odd_request_is_read_one_way(
+    row: dict[str, str], app: App, sock: socket.socket, host: str
+) -> None:
+    """What is odd but right ends where it ends: the next request is the client's."""
+    sent = row["sent"].replace("HOST", host).replace("LONG", "x" * 9_000)
+    sock.sendall(sent.encode("latin-1") + head("/early", host, "Connection: close"))
+
+    answers = rest_of(sock).split(b"HTTP/1.1 ")[1:]
+    assert [each[:3] for each in answers] == [b"200", b"200"]
+    bodies = [each.rpartition(b"\r\n\r\n")[2].decode() for each in answers]
+    assert bodies == [row["got"], "early"]
+    assert dict(app.headers)[b"host"] == host.encode()
+
+
 def test_body_that_comes_slowly_is_streamed(sock: socket.socket, host: str) -> None:
     """Chunks reach the target one by one, in any pieces of the wire."""
     sock.sendall(head("/whole", host, "Transfer-Encoding: chunked", method="POST"))
@@ -149,6 +171,23 @@ def test_head_has_no_body(sock: socket.socket, host: str) -> None:
     sock.sendall(head("/early", host, "Connection: close", method="HEAD"))
 
     assert rest_of(sock).endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("code", [204, 304])
+def test_status_without_a_body_has_none(
+    code: int, network: LatticeNetwork, sock: socket.socket, host: str
+) -> None:
+    """After 204 and 304 comes the next answer, with nothing between."""
+    network.add(Fault("apps", status=code, times=1))
+    sock.sendall(head("/large", host) + head("/early", host, "Connection: close"))
+
+    first, _, rest = rest_of(sock).partition(b"\r\n\r\n")
+    assert first.startswith(f"HTTP/1.1 {code} ".encode())
+    # RFC 9110, section 8.6: 304 may tell a length
+    assert b"content-length" not in first.lower() or code == 304
+    assert b"transfer-encoding" not in first.lower()
+    assert rest.startswith(b"HTTP/1.1 200 ")
+    assert rest.endswith(b"early")
 
 
 def test_http_1_0_is_one_request(server: LiveServer, host: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -12,21 +14,23 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+import hpack
 import pytest
 
 from pytest_lattice import Fault, FixedResponse, Listener
 from tests.live_peers import PATIENCE, App, orders, rest_of, tls_socket
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Iterator
 
     from pytest_lattice import LatticeNetwork
     from pytest_lattice.clients.listener import LiveServer
 
-BAD_HTTP2 = json.loads(
-    (Path(__file__).parents[2] / "fixtures/live/bad_http2.json").read_text()
-)
+FIXTURES = Path(__file__).parents[2] / "fixtures/live"
+BAD_HTTP2 = json.loads((FIXTURES / "bad_http2.json").read_text())
+BAD_HEADS = json.loads((FIXTURES / "bad_heads_http2.json").read_text())
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 KINDS = (
     "DATA",
@@ -105,6 +109,178 @@ def test_bad_frames_end_the_connection(
         assert another.get("/whole") == 200
 
 
+def head_of(
+    host: str, path: str, /, *more: tuple[str, str], **pseudo: str | None
+) -> str:
+    """Write the header block of a request, in hexadecimal."""
+    found = {"method": "POST", "scheme": "https", "path": path, "authority": host}
+    found |= {name: value for name, value in pseudo.items() if value is not None}
+    for name in [name for name, value in pseudo.items() if value is None]:
+        del found[name]
+    pairs = [(f":{name}", value) for name, value in found.items()]
+    pairs += [pair for pair in more if pair[0].startswith(":")]
+    pairs += [pair for pair in more if not pair[0].startswith(":")]
+    block: bytes = hpack.Encoder().encode(pairs)
+    return block.hex()
+
+
+def frames_in(answer: bytes) -> list[str]:
+    """Name the frames of an answer that say what became of a request."""
+    found, at = [], 0
+    while len(answer) >= at + 9:
+        size = int.from_bytes(answer[at : at + 3])
+        kind = KINDS[answer[at + 3]]
+        if kind in {"GOAWAY", "RST_STREAM", "HEADERS"}:
+            found.append(kind)
+        at += 9 + size
+    return found
+
+
+@pytest.mark.parametrize("row", BAD_HEADS, ids=lambda row: row["name"])
+def test_bad_head_is_refused(
+    row: dict[str, Any], network: LatticeNetwork, server: LiveServer
+) -> None:
+    """A head that is no request gets no answer, and leaves no entry; others go on."""
+    host = network.service("orders").dns_name
+    change = {
+        name.lstrip(":"): value and value.replace("HOST", host)
+        for name, value in row["change"].items()
+    }
+    block = head_of(host, "/whole", *[(k, v) for k, v in row["add"]], **change)
+    with tls_socket(network, server, alpn="h2") as sock:
+        sock.sendall(
+            PREFACE
+            + frame("SETTINGS", 0, 0, "")
+            + frame("HEADERS", 4, 1, block)
+            + frame("DATA", 1, 1, b"abc".hex())
+        )
+        # What concerns its stream only leaves the connection, which the client ends.
+        if row["got"] == "RST_STREAM":
+            sock.sendall(frame("GOAWAY", 0, 0, "0000000000000000"))
+        found = frames_in(rest_of(sock))
+
+    assert found[0] == row["got"]
+    assert "HEADERS" not in found
+    assert not network.exchanges
+    with Http2Client(network, server) as other:
+        assert other.get("/whole") == 200
+
+
+def flood(host: str) -> dict[str, tuple[bytes, str | None]]:
+    """List what comes too often, with the error that ends it, if any."""
+    silent = head_of(host, "/silent")
+    opening = frame("HEADERS", 4, 1, silent)
+    return {
+        "PING": (frame("PING", 0, 0, "00" * 8) * 20_000, None),
+        "SETTINGS": (frame("SETTINGS", 0, 0, "000300000064") * 5_000, None),
+        "PRIORITY": (frame("PRIORITY", 0, 1, "0000000310") * 5_000, None),
+        "WINDOW_UPDATE": (frame("WINDOW_UPDATE", 0, 0, "00000001") * 5_000, None),
+        "empty DATA": (opening + frame("DATA", 0, 1, "") * 20_000, None),
+        "rapid resets": (
+            b"".join(
+                frame("HEADERS", 5, stream, head_of(host, "/silent"))
+                + frame("RST_STREAM", 0, stream, "00000008")
+                for stream in range(1, 1001, 2)
+            ),
+            None,
+        ),
+        "CONTINUATION": (
+            frame("HEADERS", 1, 1, silent) + frame("CONTINUATION", 0, 1, "") * 2_000,
+            "PROTOCOL_ERROR",
+        ),
+        "headers": (
+            frame("HEADERS", 1, 1, silent)
+            + frame("CONTINUATION", 0, 1, head_of(host, "/", ("x", "y" * 9_000))) * 20
+            + frame("CONTINUATION", 4, 1, ""),
+            "ENHANCE_YOUR_CALM",
+        ),
+        "one header, again and again": (
+            frame(
+                "HEADERS", 5, 1, head_of(host, "/", ("x", "y" * 3_000)) + "be" * 9_999
+            ),
+            "ENHANCE_YOUR_CALM",
+        ),
+        "streams": (
+            b"".join(
+                frame("HEADERS", 5, stream, silent) for stream in range(1, 301, 2)
+            ),
+            "PROTOCOL_ERROR",
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", flood(""))
+def test_flood_harms_nobody(
+    name: str,
+    network: LatticeNetwork,
+    server: LiveServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What comes too often ends with its connection at the latest; others go on."""
+    sent, error = flood(network.service("orders").dns_name)[name]
+    with Http2Client(network, server) as other:
+        with tls_socket(network, server, alpn="h2") as sock:
+            sent = PREFACE + frame("SETTINGS", 0, 0, "") + sent
+            sender = threading.Thread(target=send_all, args=(sock, sent))
+            sender.start()
+            if error is not None:
+                assert errors_in(rest_of(sock)) == [error]
+            assert other.get("/whole") == 200
+            sender.join(PATIENCE)
+        assert other.get("/whole") == 200
+    assert not caplog.records
+
+
+def send_all(sock: socket.socket, data: bytes) -> None:
+    """Send what the other side may not want."""
+    with suppress(OSError):
+        sock.sendall(data)
+        sock.sendall(frame("GOAWAY", 0, 0, "0000000000000000"))
+
+
+def test_reset_beside_its_request_is_logged(
+    app: App,
+    network: LatticeNetwork,
+    server: LiveServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A request that comes together with its reset was one, and nobody is blamed."""
+    with Http2Client(network, server) as client:
+        with client.together():
+            stream = client.ask("/silent")
+            client.h2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+        assert client.get("/whole") == 200
+
+    entry = network.access_log[0]
+    assert (entry.response_code, entry.failure_reason) == (
+        400,
+        "ClientConnectionClosed",
+    )
+    assert not caplog.records
+    assert app.seen.get(timeout=PATIENCE) in {"waiting", "gone"}
+
+
+def test_client_that_says_goaway_is_still_answered(
+    network: LatticeNetwork, server: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that opens no more streams gets the answers to those it has opened."""
+    host = network.service("orders").dns_name
+    sent = [
+        frame("SETTINGS", 0, 0, ""),
+        frame("HEADERS", 5, 1, head_of(host, "/large")),
+        frame("WINDOW_UPDATE", 0, 0, "00f00000"),
+        frame("WINDOW_UPDATE", 0, 1, "00f00000"),
+        frame("GOAWAY", 0, 0, "0000000000000000"),
+    ]
+    with tls_socket(network, server, alpn="h2") as sock:
+        sock.sendall(PREFACE + b"".join(sent))
+        got = rest_of(sock)
+
+    assert frames_in(got) == ["HEADERS", "GOAWAY"]
+    assert got.count(b"x") > 1_000_000 - 100
+    assert not caplog.records
+
+
 class Http2Client:
     """A client that shows what came, event by event."""
 
@@ -116,6 +292,7 @@ class Http2Client:
             h2.config.H2Configuration(header_encoding="utf-8")
         )
         self.events: list[h2.events.Event] = []
+        self._held = False
 
     def __enter__(self) -> Self:
         self.sock: ssl.SSLSocket = self._socket.__enter__()
@@ -128,7 +305,16 @@ class Http2Client:
 
     def flush(self) -> None:
         """Send what there is to send."""
-        self.sock.sendall(self.h2.data_to_send())
+        if not self._held:
+            self.sock.sendall(self.h2.data_to_send())
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send all that is done in here at once."""
+        self._held = True
+        yield
+        self._held = False
+        self.flush()
 
     def ask(
         self,

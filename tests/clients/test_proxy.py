@@ -10,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -484,6 +484,22 @@ def test_strict_proxy_refuses_other_hosts(line: str, network: LatticeNetwork) ->
         "GET http://user@NAME/ HTTP/1.1\r\n\r\n",
         "GET http://NAME:0/ HTTP/1.1\r\n\r\n",
         "GET http://NAME:65536/ HTTP/1.1\r\n\r\n",
+        "CONNECT NAME HTTP/1.1\r\n\r\n",
+        "CONNECT NAME: HTTP/1.1\r\n\r\n",
+        "CONNECT NAME:0 HTTP/1.1\r\n\r\n",
+        "CONNECT NAME:70000 HTTP/1.1\r\n\r\n",
+        "CONNECT NAME:4x3 HTTP/1.1\r\n\r\n",
+        "CONNECT NAME:-443 HTTP/1.1\r\n\r\n",
+        "CONNECT user@NAME:443 HTTP/1.1\r\n\r\n",
+        "CONNECT user:word@NAME:443 HTTP/1.1\r\n\r\n",
+        "CONNECT https://NAME:443 HTTP/1.1\r\n\r\n",
+        "CONNECT NAME:443/path HTTP/1.1\r\n\r\n",
+        "CONNECT :443 HTTP/1.1\r\n\r\n",
+        "CONNECT ::1:443 HTTP/1.1\r\n\r\n",
+        "CONNECT []:443 HTTP/1.1\r\n\r\n",
+        "CONNECT * HTTP/1.1\r\n\r\n",
+        "GET * HTTP/1.1\r\n\r\n",
+        "GET http://NAME/ HTTP/1.1\r\nHost: NAME\r\nProxy-A: a\r\n b\r\n\r\n",
         "CONNECT NAME:99999 HTTP/1.1\r\n\r\n",
         "CONNECT [::1 HTTP/1.1\r\n\r\n",
         "CONNECT NAME:443 HTTP/2\r\n\r\n",
@@ -499,6 +515,72 @@ def test_what_is_no_request_is_refused(sent: str, proxy: LiveProxy, name: str) -
         assert sock.recv(65536).startswith(b"HTTP/1.1 400 ")
     with client(proxy) as made:
         assert made.get(f"https://{name}/whole").text == "0"
+
+
+@pytest.mark.parametrize("where", ["[::1]:443", "[2001:db8::1]:443", "127.0.0.1:1"])
+def test_address_is_another_host(where: str, network: LatticeNetwork) -> None:
+    """An address is no name of the network, in any way to write it."""
+    with network.proxy(strict=True) as proxy, through(proxy) as sock:
+        sock.sendall(f"CONNECT {where} HTTP/1.1\r\n\r\n".encode())
+
+        assert rest_of(sock).startswith(b"HTTP/1.1 403 ")
+
+
+def test_name_is_read_as_hosts_are(proxy: LiveProxy, name: str) -> None:
+    """A tunnel to a name in capitals, or with a final dot, leads in."""
+    for written in (name.upper(), f"{name}."):
+        with through(proxy) as sock:
+            sock.sendall(f"CONNECT {written}:443 HTTP/1.1\r\n\r\n".encode())
+
+            assert head_of(sock).startswith(b"HTTP/1.1 200 ")
+
+
+def test_bytes_before_the_answer_are_of_the_tunnel(
+    network: LatticeNetwork, proxy: LiveProxy, name: str
+) -> None:
+    """A client that does not wait for 200 loses nothing: its hello is the tunnel's."""
+    trusting = ssl.create_default_context(cadata=proxy.ca_pem)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting.wrap_bio(incoming, outgoing, server_hostname=name)
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    with through(proxy) as sock:
+        connect = f"CONNECT {name}:443 HTTP/1.1\r\n\r\n".encode()
+        sock.sendall(connect + outgoing.read())
+        assert head_of(sock).startswith(b"HTTP/1.1 200 ")
+        incoming.write(sock.recv(65536))
+        client.do_handshake()
+        client.write(f"GET /whole HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+        sock.sendall(outgoing.read())
+        while True:
+            incoming.write(sock.recv(65536))
+            with suppress(ssl.SSLWantReadError):
+                assert client.read().startswith(b"HTTP/1.1 200 ")
+                break
+    assert len(network.exchanges) == 1
+
+
+@pytest.mark.parametrize("port", [80, 443])
+def test_half_closed_tunnel_harms_nobody(
+    port: int, proxy: LiveProxy, name: str
+) -> None:
+    """Who closes its side of a tunnel into the network has left; others go on."""
+    with through(proxy) as sock:
+        sock.sendall(f"CONNECT {name}:{port} HTTP/1.1\r\n\r\n".encode())
+        assert head_of(sock).startswith(b"HTTP/1.1 200 ")
+        sock.shutdown(socket.SHUT_WR)
+        assert rest_of(sock) == b""
+    with client(proxy) as made:
+        assert made.get(f"https://{name}/whole").text == "0"
+
+
+def test_tunnel_to_clear_text(proxy: LiveProxy, name: str) -> None:
+    """A tunnel carries HTTP in clear text to a listener of it."""
+    with through(proxy) as sock:
+        sock.sendall(f"CONNECT {name}:80 HTTP/1.1\r\n\r\n".encode())
+        assert head_of(sock).startswith(b"HTTP/1.1 200 ")
+        sock.sendall(f"GET /whole HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+        assert head_of(sock).startswith(b"HTTP/1.1 200 ")
 
 
 def test_client_that_leaves_early_harms_nobody(proxy: LiveProxy, name: str) -> None:

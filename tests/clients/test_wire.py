@@ -36,7 +36,6 @@ def origin(**fields: Any) -> Origin:  # noqa: ANN401  # as Origin
         ("/", "/", None, "orders.example.com"),
         ("/?", "/", "", "orders.example.com"),
         ("/a?b?c", "/a", "b?c", "orders.example.com"),
-        ("*", "*", None, "orders.example.com"),
         ("http://shop.example.com/a?b", "/a", "b", "shop.example.com"),
         ("http://shop.example.com:8080", "/", None, "shop.example.com:8080"),
         ("http://shop.example.com?a", "/", "a", "shop.example.com"),
@@ -52,6 +51,46 @@ def test_target_of_a_request_is_read(
 
     assert (request.path, request.query, request.host) == (path, query, host)
     assert request.headers == (("host", host),)
+
+
+def test_asterisk_is_of_the_server() -> None:
+    """OPTIONS may ask for all of a server."""
+    assert origin().request("OPTIONS", "*", HOST, "HTTP/1.1").path == "*"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "host"),
+    [
+        ("GET", "*", "shop.example"),
+        ("GET", "cart", "shop.example"),
+        ("GET", "shop.example:80", "shop.example"),
+        ("GET", "ftp://shop.example/", "shop.example"),
+        ("GET", "/cart#top", "shop.example"),
+        ("GET", "/a b", "shop.example"),
+        ("GET", "/a\r\nb", "shop.example"),
+        ("GET", "/\xff", "shop.example"),
+        ("GET", "http://user@shop.example/", "shop.example"),
+        ("GET", "http://shop.example#x/", "shop.example"),
+        ("GET /b", "/a", "shop.example"),
+        ("", "/a", "shop.example"),
+        ("GET", "/a", "user@shop.example"),
+        ("GET", "/a", "shop example"),
+        ("GET", "/a", "shop.example/b"),
+        ("GET", "/a", "shop.example:8o"),
+        ("GET", "/a", "::1"),
+        ("GET", "/a", "shop.example,other\x7f"),
+    ],
+)
+def test_what_is_no_request_is_refused(method: str, target: str, host: str) -> None:
+    """Method, target and host have a form, which no two servers read differently."""
+    with pytest.raises(BadRequestError):
+        origin().request(method, target, (("host", host),), "HTTP/2")
+
+
+@pytest.mark.parametrize("host", ["", "a_b", "127.0.0.1:80", "[::1]:80", "shop:"])
+def test_host_may_be_an_address(host: str) -> None:
+    """Any name and any address are taken, with or without a port."""
+    assert origin().request("GET", "/", (("host", host),), "HTTP/1.1").host == host
 
 
 def test_clear_text_is_named_by_the_host() -> None:
