@@ -39,7 +39,9 @@ _END = b"\r\n\r\n"
 _GENERATED = re.compile(r".+\.vpc-lattice-svcs\.[a-z0-9-]+\.on\.aws")
 _PORTS = {"http": 80, "https": 443}
 # A host, which may be an IPv6 address in brackets, and a port.
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(?::([0-9]{1,5}))?")
+_AUTHORITY = re.compile(
+    r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]+)(?::([0-9]{1,5}))?"
+)
 _LINE = re.compile(r"([!-~]+) ([!-~]+) HTTP/1\.[01]")
 _LOCAL = "localhost,127.0.0.1,::1"
 

@@ -291,6 +291,22 @@ def test_handshake_that_is_left_harms_nobody(
         assert status(ask(sock, host)) == "200"
 
 
+@pytest.mark.parametrize("name", [b"orders example com", b"orders.example\x00com"])
+def test_server_name_that_is_none_is_a_reset(
+    name: bytes, network: LatticeNetwork, server: LiveServer
+) -> None:
+    """A server name that could be no host is nobody's, and harms nobody."""
+    host = network.service("orders").dns_name
+    with plain_socket(server, "orders", 443) as sock:
+        sock.sendall(
+            hello_of("orders.example.com").replace(b"orders.example.com", name)
+        )
+
+        assert rest_of(sock) == b"<reset>"
+    with tls_socket(network, server) as sock:
+        assert status(ask(sock, host)) == "200"
+
+
 def hello_of(name: str) -> bytes:
     """Write a real ClientHello."""
     outgoing = ssl.MemoryBIO()

@@ -497,6 +497,8 @@ def test_strict_proxy_refuses_other_hosts(line: str, network: LatticeNetwork) ->
         "CONNECT :443 HTTP/1.1\r\n\r\n",
         "CONNECT ::1:443 HTTP/1.1\r\n\r\n",
         "CONNECT []:443 HTTP/1.1\r\n\r\n",
+        'CONNECT a"b.NAME:443 HTTP/1.1\r\n\r\n',
+        "CONNECT a\\b.NAME:443 HTTP/1.1\r\n\r\n",
         "CONNECT * HTTP/1.1\r\n\r\n",
         "GET * HTTP/1.1\r\n\r\n",
         "GET http://NAME/ HTTP/1.1\r\nHost: NAME\r\nProxy-A: a\r\n b\r\n\r\n",
