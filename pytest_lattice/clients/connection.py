@@ -154,7 +154,8 @@ class Connection(asyncio.Protocol):
         if self._tls is not None:
             self.send_raw(self._tls.farewell())
         self.resume()
-        self._transport.write_eof()
+        with suppress(OSError):  # the client has gone, as will be seen
+            self._transport.write_eof()
 
     def part(self) -> None:
         """Close, because the client has said that it leaves."""

@@ -58,6 +58,7 @@ class Http1:
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES)
         self._task: asyncio.Task[None] | None = None
         self._request: LatticeRequest | None = None
+        self._is_head = False
         self._asked: Asked | None = None
         self._unread = 0
         self._more: asyncio.Future[None] | None = None
@@ -82,7 +83,8 @@ class Http1:
 
     def gone(self) -> None:
         """Break the request off, because the client has left."""
-        if self._task is not None:
+        # Once: a second time would break off how the target is told.
+        if self._task is not None and not self._task.cancelling():
             self._task.cancel()
 
     def look_at_clock(self, now: int, opened: int) -> None:
@@ -118,6 +120,7 @@ class Http1:
         try:
             event = self._h11.next_event()
             if isinstance(event, h11.Request):
+                self._is_head = event.method == b"HEAD"
                 self._request = self._read(event)
         except (h11.RemoteProtocolError, BadRequestError):
             self._refuse()
@@ -142,7 +145,7 @@ class Http1:
         # AWS: vpc-lattice/latest/ug/monitoring-access-logs: malformed HTTP is 400
         self._keep_alive = False
         if self._h11.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            self._write_whole(BAD_REQUEST, REASON)
+            self._write_whole(BAD_REQUEST, b"" if self._is_head else REASON)
         self._wire.finish()
 
     async def _answer(self, request: LatticeRequest) -> None:
@@ -151,7 +154,9 @@ class Http1:
         if answer is None:
             self._wire.reset()
         elif self._h11.our_state is not h11.SEND_RESPONSE:
-            self._wire.finish()  # it was refused while its body was read
+            # It was refused while its body was read.
+            await close_body(answer.body, ClientGoneError())
+            self._wire.finish()
         else:
             await self._send(asked, answer)
 
@@ -265,6 +270,7 @@ class Http1:
             self._wire.finish()
             return
         state.start_next_cycle()
+        self._is_head = False
         self._wire.resume()
         self._next_request()
 

@@ -42,6 +42,8 @@ _WINDOW = 1 << 20
 # network answers; this is only where h2 gives up.
 _HEAD_BYTES = 128 * 1024
 _SETTINGS = h2.settings.SettingCodes
+# What h2 raises for a stream that is reset, and for one that it has forgotten since.
+_NO_STREAM = (h2.exceptions.NoSuchStreamError, h2.exceptions.StreamIDTooLowError)
 
 
 class Http2:
@@ -233,7 +235,7 @@ class Http2:
         try:
             try:
                 await self._send(stream.id, asked, answer)
-            except h2.exceptions.NoSuchStreamError as error:
+            except _NO_STREAM as error:
                 raise ClientGoneError from error
             if not stream.ended:
                 # RFC 9113, section 8.1: the rest of the request is not wanted
@@ -343,6 +345,7 @@ class _Stream:
         self.task: asyncio.Task[None] | None = None
         self.line = Line()
         self.asked: Asked | None = None
+        self._broken_off = False
         self._connection = connection
         self._parts: deque[tuple[bytes, int]] = deque()
         #: Whether all of the body has come.
@@ -362,10 +365,13 @@ class _Stream:
         self._more.set()
 
     def cancel(self, reason: str | None = None) -> None:
-        """Break the request off."""
+        """Break the request off, once: again would break off how the target is told."""
+        if self._broken_off or self.task is None:
+            return
+        self._broken_off = True
         self.line.cancel()
-        if self.task is not None:
-            self.task.cancel(reason)
+        self.task.cancel(reason)
+        self._room.set()
 
     @property
     def given_up(self) -> bool:
@@ -391,9 +397,16 @@ class _Stream:
         self._room.set()
 
     async def room(self) -> None:
-        """Wait for room in the window."""
-        self._room.clear()
-        await self._room.wait()
+        """Wait for room in the window.
+
+        Raises:
+            ClientGoneError: there will be none.
+        """
+        if not self._broken_off:
+            self._room.clear()
+            await self._room.wait()
+        if self._broken_off:
+            raise ClientGoneError
 
     def body(self) -> bytes | AsyncIterator[bytes]:
         """Give the body, whole if it is here: that saves the target waiting."""

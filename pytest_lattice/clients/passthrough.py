@@ -78,7 +78,8 @@ class Passthrough:
 
     def gone(self) -> None:
         """Know that the client has left."""
-        self._task.cancel()
+        if not self._task.cancelling():
+            self._task.cancel()
 
     def look_at_clock(self, _: int, __: int) -> None:
         """Wait on: what is not decrypted has no requests, but is idle or not."""

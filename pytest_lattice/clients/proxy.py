@@ -314,7 +314,7 @@ class _Visit(asyncio.Protocol):
     ) -> None:
         try:
             far = await dial(self._sockets, host, port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             self._refuse(_Refusal(502, f"`{host}` cannot be reached: {error}"))
             return
         if self._transport is None or self._transport.is_closing():

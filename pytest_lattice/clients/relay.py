@@ -6,6 +6,7 @@ The proxy uses it for hosts that are not emulated, and TLS passthrough for its t
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self, cast
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class Side(asyncio.Protocol):
     def end(self) -> None:
         """Send no more."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write_eof()
+            with suppress(OSError):  # it has gone, as will be seen
+                self._transport.write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Let the other side end too."""

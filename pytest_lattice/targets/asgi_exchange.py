@@ -116,8 +116,13 @@ class Exchange:
         return self._next_news(loop)
 
     def disconnect(self, loop: Loop) -> asyncio.Future[None]:
-        """Tell the app that the client has gone, then cancel it."""
-        return loop.create_task(self._disconnect())
+        """Tell the app that the client has gone, then cancel it.
+
+        Who is cancelled while he waits for that cancels the app at once.
+        """
+        telling = loop.create_task(self._disconnect())
+        telling.add_done_callback(lambda _: self._task and self._task.cancel())
+        return telling
 
     # What the caller looks at after a step.
 

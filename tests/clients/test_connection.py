@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import socket
 import ssl
@@ -19,6 +21,7 @@ from pytest_lattice import (
     Service,
     TargetGroup,
 )
+from pytest_lattice.clients.connection import Connection
 from tests.live_peers import PATIENCE, plain_socket, rest_of, tls_socket, trusting
 
 if TYPE_CHECKING:
@@ -315,6 +318,34 @@ def hello_of(name: str) -> bytes:
     with pytest.raises(ssl.SSLWantReadError):
         client.do_handshake()
     return outgoing.read()
+
+
+def test_client_that_has_gone_can_be_left(network: LatticeNetwork) -> None:
+    """Where the client has reset its connection already, there is nothing to end."""
+
+    class Gone(asyncio.Transport):
+        """A transport whose socket has gone."""
+
+        def get_extra_info(self, *_: object) -> tuple[str, int]:
+            """Give the address of the client."""
+            return "127.0.0.1", 40_000
+
+        def is_closing(self) -> bool:
+            """Not know it yet."""
+            return False
+
+        def resume_reading(self) -> None:
+            """Learn it soon."""
+
+        def write_eof(self) -> None:
+            """Fail as a socket does."""
+            raise OSError(errno.ENOTCONN, "not connected")
+
+    with network.server() as server:
+        connection = Connection(server._sockets, 443)  # noqa: SLF001  # as it makes them
+        connection.connection_made(Gone())
+        connection.finish()
+        connection.connection_lost(None)
 
 
 # ---- time ------------------------------------------------------------------------

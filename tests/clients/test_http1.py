@@ -173,6 +173,38 @@ def test_head_has_no_body(sock: socket.socket, host: str) -> None:
     assert rest_of(sock).endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    ("host_of", "body"), [("HOST", "zz\r\n"), ("HO/ST", "0\r\n\r\n")]
+)
+def test_refusal_of_head_has_no_body(
+    host_of: str,
+    body: str,
+    sock: socket.socket,
+    host: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """HEAD that is no request gets the head of 400 only."""
+    chunked = head("/whole", host_of, "Transfer-Encoding: chunked", method="HEAD")
+    sock.sendall(chunked.replace(b"HOST", host.encode()) + body.encode())
+
+    got = rest_of(sock)
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert got.endswith(b"\r\n\r\n")
+    assert not caplog.records
+
+
+def test_app_that_streams_to_a_refused_request_is_ended(
+    app: App, network: LatticeNetwork, sock: socket.socket, host: str
+) -> None:
+    """Whoever answers without reading a body that is none streams to nobody."""
+    sock.sendall(head("/endless", host, "Transfer-Encoding: chunked", method="POST"))
+    sock.sendall(b"zz\r\n")
+
+    rest_of(sock)
+    assert app.seen.get(timeout=PATIENCE)
+    assert network.access_log[0].failure_reason == "ClientConnectionClosed"
+
+
 @pytest.mark.parametrize("code", [204, 304])
 def test_status_without_a_body_has_none(
     code: int, network: LatticeNetwork, sock: socket.socket, host: str

@@ -457,6 +457,14 @@ def test_other_host_that_is_not_there(proxy: LiveProxy) -> None:
         assert rest_of(sock).startswith(b"HTTP/1.1 502 ")
 
 
+def test_name_that_no_resolver_takes(proxy: LiveProxy) -> None:
+    """A host that could not even be asked for is 502, and its connection ends."""
+    with through(proxy) as sock:
+        sock.sendall(b"CONNECT example..com:443 HTTP/1.1\r\n\r\n")
+
+        assert rest_of(sock).startswith(b"HTTP/1.1 502 ")
+
+
 @pytest.mark.parametrize(
     "line", ["CONNECT example.com:443", "GET http://example.com/", "GET http://[::1]/"]
 )

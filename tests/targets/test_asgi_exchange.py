@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from pytest_lattice.errors import TargetError
+from tests.live_peers import PATIENCE
 from tests.targets.conftest import (
     Ask,
     Endless,
@@ -281,6 +282,36 @@ def test_app_that_does_not_listen_is_cancelled(
     cast("Any", reply.body).close()
 
     assert events == ["cleaned up"]
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_caller_who_is_cancelled_again_leaves_no_app(
+    turns: int, make_target: MakeTarget, make_request: MakeRequest
+) -> None:
+    """An app is ended also where its caller has no time to tell it that he leaves."""
+    waiting, ended = asyncio.Event(), asyncio.Event()
+
+    @http_only
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        waiting.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def main() -> None:
+        call = asyncio.create_task(make_target(app).acall(make_request(), b""))
+        await waiting.wait()
+        call.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+
+    asyncio.run(main())
 
 
 def test_complete_response_disconnects(
