@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
     from contextvars import ContextVar
-    from typing import Any, TypeVar
+    from typing import Any
 
     from pytest_lattice.model.grpc_wire import Line
 
-    T = TypeVar("T")
+T = TypeVar("T")
 
 
 class AsyncChunks(AsyncIterator[bytes]):
@@ -134,7 +134,8 @@ async def in_thread(
     Args:
         function: what to call.
         args: its arguments.
-        abandon: whether a caller who is cancelled leaves it to itself.
+        abandon: whether a caller who is cancelled leaves it to itself; a task of
+            asyncio that is cancelled always does.
     """
     import anyio
     import anyio.to_thread
@@ -144,3 +145,36 @@ async def in_thread(
     return await anyio.to_thread.run_sync(
         function, *args, abandon_on_cancel=abandon, limiter=anyio.CapacityLimiter(1)
     )
+
+
+class Deed(Generic[T]):
+    """Work for a thread, of which something is to be let go if nobody waits for it.
+
+    Args:
+        work: what to do.
+        drop: lets go of what came of it.
+    """
+
+    def __init__(self, work: Callable[[], T], drop: Callable[[T], object]) -> None:
+        self._work = work
+        self._drop = drop
+        self._lock = Lock()
+        self._left = False
+        self._results: list[T] = []
+
+    def __call__(self) -> T:
+        """Do it, in the thread."""
+        result = self._work()
+        with self._lock:
+            left = self._left
+            self._results.append(result)
+        if left:
+            self._drop(result)
+        return result
+
+    def leave(self) -> None:
+        """Wait for it no longer."""
+        with self._lock:
+            self._left, done = True, list(self._results)
+        for result in done:
+            self._drop(result)

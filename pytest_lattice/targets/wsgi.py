@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from pytest_lattice.errors import BlockingCallError, TargetError
 from pytest_lattice.model.message import LatticeResponse
-from pytest_lattice.targets.base import AsyncTargetReply, TargetReply
+from pytest_lattice.targets.base import AsyncTargetReply, TargetReply, close_body
 from pytest_lattice.targets.recognize import name_of
 from pytest_lattice.targets.server import (
     SERVER_ERROR,
@@ -30,7 +30,12 @@ from pytest_lattice.targets.server import (
     scheme,
     speaks_http2,
 )
-from pytest_lattice.targets.threads import AsyncChunks, in_thread, pull_from_thread
+from pytest_lattice.targets.threads import (
+    AsyncChunks,
+    Deed,
+    in_thread,
+    pull_from_thread,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -104,7 +109,12 @@ class WsgiTarget:
     ) -> AsyncTargetReply:
         """Answer from a worker thread; see `call`."""
         whole = body if isinstance(body, bytes) else pull_from_thread(aiter(body))
-        reply = await in_thread(self.call, request, whole)
+        deed = Deed(lambda: self.call(request, whole), _drop)
+        try:
+            reply = await in_thread(deed)
+        except BaseException:
+            deed.leave()
+            raise
         if isinstance(reply.body, bytes):
             return AsyncTargetReply(reply.response, reply.body)
         return AsyncTargetReply(reply.response, AsyncChunks(reply.body))
@@ -399,6 +409,11 @@ def _server(host: str, scheme: str) -> tuple[str, str]:
     if port.isdigit() and name:
         return name, port
     return host, "443" if scheme == "https" else "80"
+
+
+def _drop(reply: TargetReply) -> None:
+    """Close what an app returned to a caller who has left, as PEP 3333 has it."""
+    close_body(reply.body)
 
 
 def _breaking_off(chunks: list[bytes], error: TargetError) -> Generator[bytes]:

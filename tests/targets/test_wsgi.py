@@ -21,6 +21,7 @@ from pytest_lattice.errors import BlockingCallError, TargetError
 from pytest_lattice.model.target_group import TargetGroup
 from pytest_lattice.targets.base import TargetReply
 from pytest_lattice.targets.wsgi import WsgiTarget
+from tests.live_peers import PATIENCE
 from tests.targets.conftest import (
     Ask,
     MakeRequest,
@@ -467,6 +468,40 @@ def test_closing_in_a_cancelled_scope(make_request: MakeRequest) -> None:
             await cast("Any", reply.body).aclose()
 
     trio.run(main)
+    assert body.closed == 1
+
+
+def test_answer_to_a_caller_who_left_is_closed(make_request: MakeRequest) -> None:
+    """An app that answers after its caller was cancelled has its answer closed."""
+    entered, released, closed = (threading.Event() for _ in range(3))
+
+    class Late(Closable):
+        """An answer that comes too late."""
+
+        def close(self) -> None:
+            """Say that it is closed."""
+            super().close()
+            closed.set()
+
+    body = Late([b"a", b"b"])
+
+    def app(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        entered.set()
+        released.wait(PATIENCE)
+        start("200 OK", [])
+        return body
+
+    async def main() -> None:
+        call = asyncio.create_task(WsgiTarget(app).acall(make_request(), b""))
+        await asyncio.to_thread(entered.wait, PATIENCE)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert not closed.is_set()
+        released.set()
+        assert await asyncio.to_thread(closed.wait, PATIENCE)
+
+    asyncio.run(main())
     assert body.closed == 1
 
 
