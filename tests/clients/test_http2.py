@@ -18,6 +18,7 @@ import hpack
 import pytest
 
 from pytest_lattice import Fault, FixedResponse, Listener
+from pytest_lattice.clients import http2
 from tests.live_peers import PATIENCE, App, orders, rest_of, tls_socket
 
 if TYPE_CHECKING:
@@ -442,6 +443,40 @@ def test_app_is_told_of_a_client_that_resets_and_leaves(
             client.h2.close_connection(h2.errors.ErrorCodes.INTERNAL_ERROR)
             client.flush()
         assert app.seen.get(timeout=PATIENCE) == "gone"
+
+
+def a_stream() -> Any:  # noqa: ANN401  # which has no public name
+    """Make a stream without a connection."""
+    connection: Any = None
+    return http2._Stream(connection, 1, ())  # noqa: SLF001  # what nobody sees outside
+
+
+def test_stream_is_broken_off_once() -> None:
+    """A client that resets a stream and then leaves interrupts its end only once."""
+    stream, reasons = a_stream(), []
+
+    class Task:
+        """A task that is cancelled."""
+
+        def cancel(self, reason: str | None) -> None:
+            """Note it."""
+            reasons.append(reason)
+
+    stream.task = Task()
+    stream.cancel("old")
+    stream.cancel()
+
+    assert reasons == ["old"]
+
+
+def test_empty_data_takes_no_room() -> None:
+    """What is empty is not kept, as no window bounds it."""
+    stream = a_stream()
+    for _ in range(100):
+        stream.put(b"", 0)
+    stream.put(b"", 5)  # padding alone
+
+    assert len(stream._parts) == 1  # noqa: SLF001  # what nobody sees outside
 
 
 def test_client_that_leaves_ends_a_stream(
