@@ -259,6 +259,27 @@ def test_reset_beside_its_request_is_logged(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("more", [0, 2])
+def test_answer_to_a_reset_stream_is_nobodys_fault(
+    more: int,
+    network: LatticeNetwork,
+    server: LiveServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An answer that is there at once finds its stream reset, or forgotten since."""
+    fixed = Listener("HTTPS", default=FixedResponse(404))
+    network.change(replace(network.service("orders"), listeners=[fixed]))
+    with Http2Client(network, server) as client:
+        with client.together():
+            stream = client.ask("/")
+            client.h2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+            for _ in range(more):
+                client.ask("/")
+        assert client.get("/") == 404
+
+    assert not caplog.records
+
+
 def test_client_that_says_goaway_is_still_answered(
     network: LatticeNetwork, server: LiveServer, caplog: pytest.LogCaptureFixture
 ) -> None:
