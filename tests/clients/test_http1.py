@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -149,6 +150,24 @@ def test_body_of_megabytes_comes_whole(sock: socket.socket, host: str) -> None:
     assert read_until(sock, b"\r\n\r\n3000000")
 
 
+def test_app_that_does_not_read_lets_the_client_wait(
+    app: App, sock: socket.socket, host: str
+) -> None:
+    """Nothing is kept without bound for an app that reads nothing."""
+
+    async def deaf(_: object, __: object) -> None:
+        app.seen.put("waiting")
+        await asyncio.Event().wait()
+
+    app.silent = deaf  # type: ignore[method-assign]  # for this test
+    size = 64_000_000
+    sock.sendall(head("/silent", host, f"Content-Length: {size}", method="POST"))
+    assert app.seen.get(timeout=PATIENCE) == "waiting"
+    sock.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        sock.sendall(b"x" * size)
+
+
 def test_client_is_told_to_go_on(sock: socket.socket, host: str) -> None:
     """Who expects 100 gets it when the target begins to read."""
     expecting = ("Content-Length: 3", "Expect: 100-continue")
@@ -197,8 +216,9 @@ def test_app_that_streams_to_a_refused_request_is_ended(
     app: App, network: LatticeNetwork, sock: socket.socket, host: str
 ) -> None:
     """Whoever answers without reading a body that is none streams to nobody."""
-    sock.sendall(head("/endless", host, "Transfer-Encoding: chunked", method="POST"))
-    sock.sendall(b"zz\r\n")
+    # At once: of what comes later such an app would never hear.
+    chunked = head("/endless", host, "Transfer-Encoding: chunked", method="POST")
+    sock.sendall(chunked + b"zz\r\n")
 
     rest_of(sock)
     assert app.seen.get(timeout=PATIENCE)

@@ -509,7 +509,7 @@ def test_strict_proxy_refuses_other_hosts(line: str, network: LatticeNetwork) ->
         "CONNECT a\\b.NAME:443 HTTP/1.1\r\n\r\n",
         "CONNECT * HTTP/1.1\r\n\r\n",
         "GET * HTTP/1.1\r\n\r\n",
-        "GET http://NAME/ HTTP/1.1\r\nHost: NAME\r\nProxy-A: a\r\n b\r\n\r\n",
+        "GET http://NAME/ HTTP/1.1\r\nHost: NAME\r\nX: a\r\nProxy-A: b\r\n c\r\n\r\n",
         "CONNECT NAME:99999 HTTP/1.1\r\n\r\n",
         "CONNECT [::1 HTTP/1.1\r\n\r\n",
         "CONNECT NAME:443 HTTP/2\r\n\r\n",

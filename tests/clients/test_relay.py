@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -78,6 +79,36 @@ def test_client_that_leaves_is_missed() -> None:
         sock.sendall(b"hello")
 
     assert seen == [b"hello"]
+
+
+def test_client_that_resets_is_missed_at_once() -> None:
+    """A client that breaks its connection off is not waited for."""
+    seen, begun = [], threading.Event()
+
+    def listen(connection: socket.socket) -> None:
+        begun.set()
+        seen.append(rest_of(connection))
+
+    with tunnel(listen) as sock:
+        assert begun.wait(PATIENCE)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+
+    assert seen == [b""]
+
+
+def test_who_does_not_read_lets_the_other_side_wait() -> None:
+    """Nothing is kept without bound for a server that reads nothing."""
+    done = threading.Event()
+
+    def ignore(_: socket.socket) -> None:
+        done.wait(PATIENCE)
+
+    with tunnel(ignore) as sock:
+        sock.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            sock.sendall(b"x" * 64_000_000)
+        done.set()
 
 
 @pytest.mark.parametrize("size", [1, 100_000])
