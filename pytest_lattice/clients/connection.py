@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from pytest_lattice.clients.hello import HANDSHAKE, HelloError, server_name
 from pytest_lattice.clients.http1 import Http1
 from pytest_lattice.clients.passthrough import Passthrough, request_for
-from pytest_lattice.clients.wire import IDLE_SECONDS, BadRequestError, Origin
+from pytest_lattice.clients.wire import IDLE_SECONDS, Origin
 from pytest_lattice.model.message import LatticeRequest, TlsSession
 from pytest_lattice.routing.limits import IDLE, LIFETIME_SECONDS, TOO_OLD
 
@@ -219,7 +219,7 @@ class Connection(asyncio.Protocol):
             passed = Passthrough(self, origin, name, idle_seconds=seconds)
             self._become(passed, data)
             return
-        if not name or not self._leads_in(origin, name):
+        if not name or self._site.way(_dialed(origin, name)).stop is not None:
             # AWS is silent on an unknown server name: a reset
             # AWS: vpc-lattice/latest/ug/service-byoc: there is no fallback certificate
             self.reset()
@@ -227,13 +227,6 @@ class Connection(asyncio.Protocol):
         context = self._site.authority.context(name, http2=self._site.http2)
         self._tls = _Tls(self, name, context)
         self._tls.received(data)
-
-    def _leads_in(self, origin: Origin, name: str) -> bool:
-        """Tell whether a listener has a certificate for a server name."""
-        try:
-            return self._site.way(_dialed(origin, name)).stop is None
-        except BadRequestError:
-            return False
 
     def begin_http(self, name: str, session: TlsSession, alpn: str | None) -> None:
         """Speak the HTTP that the handshake agreed on."""

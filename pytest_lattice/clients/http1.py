@@ -21,6 +21,7 @@ from pytest_lattice.clients.wire import (
     BadRequestError,
     answer_of,
     broke_off,
+    checked,
     close_body,
 )
 from pytest_lattice.model.message import ClientGoneError
@@ -134,11 +135,13 @@ class Http1:
             BadRequestError: it is none.
         """
         _check(head)
-        return self._origin.request(
-            head.method.decode("ascii"),
-            head.target.decode("ascii"),
-            _headers(tuple(head.headers)),
-            "HTTP/1.1",
+        return checked(
+            self._origin.request(
+                head.method.decode("ascii"),
+                head.target.decode("ascii"),
+                _headers(tuple(head.headers)),
+                "HTTP/1.1",
+            )
         )
 
     def _refuse(self) -> None:

@@ -24,6 +24,7 @@ from pytest_lattice.clients.wire import (
     BadRequestError,
     answer_of,
     broke_off,
+    checked,
     close_body,
 )
 from pytest_lattice.model.grpc_wire import LINE, Line
@@ -252,7 +253,7 @@ class Http2:
         if target[:1] not in {"/", "*"} or method == "CONNECT":
             return None
         try:
-            return self._origin.request(method, target, headers, "HTTP/2")
+            return checked(self._origin.request(method, target, headers, "HTTP/2"))
         except BadRequestError:
             return None
 

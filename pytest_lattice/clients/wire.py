@@ -160,9 +160,6 @@ class Origin(NamedTuple):
             target: a path with its query, a whole URL, or ``*``.
             headers: with ``host``, names in lower case.
             version: of HTTP.
-
-        Raises:
-            BadRequestError: method, target or host is none.
         """
         host = next((value for name, value in headers if name == "host"), "")
         if target[:1] != "/" and (found := _ORIGIN.match(target)):
@@ -170,13 +167,6 @@ class Origin(NamedTuple):
             target, host = target[found.end() :], found[1]
             target = target if target.startswith("/") else f"/{target}"
             headers = tuple([(k, host if k == "host" else v) for k, v in headers])
-        if not (
-            _METHOD.fullmatch(method)
-            and (_TARGET.fullmatch(target) or (method, target) == ("OPTIONS", "*"))
-            and _HOST.fullmatch(host)
-        ):
-            # RFC 9112, sections 3 and 3.2, and RFC 9113, section 8.3.1
-            raise BadRequestError
         path, mark, query = target.partition("?")
         secure = self.server_name is not None
         return LatticeRequest(
@@ -192,6 +182,24 @@ class Origin(NamedTuple):
             self.source,
             tls=self.tls,
         )
+
+
+def checked(request: LatticeRequest) -> LatticeRequest:
+    """Hold that what a client sent is a request, and return it.
+
+    RFC 9112, sections 3 and 3.2, and RFC 9113, section 8.3.1
+
+    Raises:
+        BadRequestError: method, target or host is none.
+    """
+    method, target = request.method, request.target
+    if not (
+        _METHOD.fullmatch(method)
+        and (_TARGET.fullmatch(target) or (method, target) == ("OPTIONS", "*"))
+        and _HOST.fullmatch(request.host)
+    ):
+        raise BadRequestError
+    return request
 
 
 class Asked:

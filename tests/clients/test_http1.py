@@ -159,7 +159,7 @@ def test_app_that_does_not_read_lets_the_client_wait(
         app.seen.put("waiting")
         await asyncio.Event().wait()
 
-    app.silent = deaf  # type: ignore[method-assign]  # for this test
+    app.silent = deaf  # type: ignore[assignment, method-assign]  # for this test
     size = 64_000_000
     sock.sendall(head("/silent", host, f"Content-Length: {size}", method="POST"))
     assert app.seen.get(timeout=PATIENCE) == "waiting"

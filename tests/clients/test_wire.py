@@ -12,6 +12,7 @@ from pytest_lattice.clients.wire import (
     BadRequestError,
     Origin,
     answer_of,
+    checked,
 )
 from pytest_lattice.model.message import ClientGoneError, Source, TlsSession
 
@@ -55,7 +56,7 @@ def test_target_of_a_request_is_read(
 
 def test_asterisk_is_of_the_server() -> None:
     """OPTIONS may ask for all of a server."""
-    assert origin().request("OPTIONS", "*", HOST, "HTTP/1.1").path == "*"
+    assert checked(origin().request("OPTIONS", "*", HOST, "HTTP/1.1")).path == "*"
 
 
 @pytest.mark.parametrize(
@@ -83,14 +84,18 @@ def test_asterisk_is_of_the_server() -> None:
 )
 def test_what_is_no_request_is_refused(method: str, target: str, host: str) -> None:
     """Method, target and host have a form, which no two servers read differently."""
+    request = origin().request(method, target, (("host", host),), "HTTP/2")
+
     with pytest.raises(BadRequestError):
-        origin().request(method, target, (("host", host),), "HTTP/2")
+        checked(request)
 
 
 @pytest.mark.parametrize("host", ["", "a_b", "127.0.0.1:80", "[::1]:80", "shop:"])
 def test_host_may_be_an_address(host: str) -> None:
     """Any name and any address are taken, with or without a port."""
-    assert origin().request("GET", "/", (("host", host),), "HTTP/1.1").host == host
+    request = origin().request("GET", "/", (("host", host),), "HTTP/1.1")
+
+    assert checked(request).host == host
 
 
 def test_clear_text_is_named_by_the_host() -> None:

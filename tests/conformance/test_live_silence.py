@@ -21,6 +21,7 @@ import httpx
 import pytest
 
 from pytest_lattice import Fault, HealthCheck
+from tests.clients.test_http2 import Http2Client
 from tests.grpc_calls import AioServicer, Servicer, served_by
 from tests.grpc_calls import orders as grpc_orders
 from tests.live_peers import PATIENCE, App, grpc_channel, orders, tls_socket
@@ -343,20 +344,20 @@ def test_each_request_has_its_own_silence() -> None:
     app = Asgi()
     with (
         orders(app) as network,
-        client_of(network, "h2 server") as client,
-        ThreadPoolExecutor(2) as pool,
+        network.server() as server,
+        Http2Client(network, server) as client,
     ):
-        first = pool.submit(client.get, "/deaf")
+        first = client.ask("/deaf")
         assert app.seen.get(timeout=PATIENCE) == "waiting"
         network.clock.advance(30)
-        second = pool.submit(client.get, "/deaf")
+        second = client.ask("/deaf")
         assert app.seen.get(timeout=PATIENCE) == "waiting"
         network.clock.advance(31)
-        assert first.result(PATIENCE).status_code == 504
+        assert client.status(first) == 504
         assert app.seen.get(timeout=PATIENCE) == "gone"
-        assert not second.done()
+        assert len(network.exchanges) == 1
         network.clock.advance(30)
-        assert second.result(PATIENCE).status_code == 504
+        assert client.status(second) == 504
     assert [each.duration for each in network.exchanges] == [60_000, 60_000]
 
 
