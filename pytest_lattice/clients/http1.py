@@ -59,7 +59,7 @@ class Http1:
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES)
         self._task: asyncio.Task[None] | None = None
         self._request: LatticeRequest | None = None
-        self._is_head = False
+        self._is_head = self._left = False
         self._asked: Asked | None = None
         self._unread = 0
         self._more: asyncio.Future[None] | None = None
@@ -87,6 +87,7 @@ class Http1:
         # Once: a second time would break off how the target is told.
         if self._task is not None and not self._task.cancelling():
             self._task.cancel()
+        self._leave()
 
     def look_at_clock(self, now: int, opened: int) -> None:
         """Give a target up that is silent for too long."""
@@ -100,7 +101,13 @@ class Http1:
             return
         if self._task is not None:
             self._task.cancel(reason)
+        self._leave()
         self._wire.finish()
+
+    def _leave(self) -> None:
+        """Let nobody wait for the client any more, such as a thread of its own."""
+        self._left = True
+        self._wake()
 
     def _wake(self) -> None:
         if self._more is not None and not self._more.done():
@@ -189,7 +196,7 @@ class Http1:
         while not isinstance(event := self._event(), h11.EndOfMessage):
             if isinstance(event, h11.Data):
                 yield bytes(event.data)
-            elif event is h11.NEED_DATA:
+            elif event is h11.NEED_DATA and not self._left:
                 await self._wait()
             else:
                 raise BadRequestError

@@ -369,10 +369,15 @@ class _Stream:
         """Break the request off, once: again would break off how the target is told."""
         if self._broken_off or self.task is None:
             return
-        self._broken_off = True
         self.line.cancel()
         self.task.cancel(reason)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Let nobody wait for the client any more, such as a thread of its own."""
+        self._broken_off = True
         self._room.set()
+        self._more.set()
 
     @property
     def given_up(self) -> bool:
@@ -387,6 +392,7 @@ class _Stream:
     def drop(self) -> None:
         """Give back what nobody read, and tell who still works that nobody waits."""
         self.line.cancel()
+        self._leave()
         self._take()
 
     def _take(self) -> None:
@@ -426,6 +432,8 @@ class _Stream:
                     yield data
             if self.ended:
                 return
+            if self._broken_off:
+                raise BadRequestError
             self._more.clear()
             await self._more.wait()
 

@@ -361,6 +361,39 @@ def test_each_request_has_its_own_silence() -> None:
     assert [each.duration for each in network.exchanges] == [60_000, 60_000]
 
 
+@pytest.mark.parametrize("version", ["http/1.1", "h2"])
+def test_thread_that_reads_is_told_of_a_client_that_leaves(version: str) -> None:
+    """A blocking app that waits for the rest of a body gets an error, and ends."""
+    seen: queue.Queue[str] = queue.Queue()
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:  # noqa: ANN401  # as WSGI has it
+        seen.put(environ["wsgi.input"].read(1).decode())
+        try:
+            environ["wsgi.input"].read(9)
+        except Exception as error:
+            seen.put(type(error).__name__)
+            raise
+        return []
+
+    with orders(app) as network, network.server() as server:
+        if version == "h2":
+            with Http2Client(network, server) as client:
+                stream = client.ask("/", method="POST", end=False)
+                client.h2.send_data(stream, b"x")
+                client.flush()
+                assert seen.get(timeout=PATIENCE) == "x"
+                client.h2.reset_stream(stream)
+                client.flush()
+                assert seen.get(timeout=PATIENCE) == "BadRequestError"
+            return
+        host = network.service("orders").dns_name
+        with tls_socket(network, server) as sock:
+            head = f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\n\r\nx"
+            sock.sendall(head.encode())
+            assert seen.get(timeout=PATIENCE) == "x"
+        assert seen.get(timeout=PATIENCE) == "BadRequestError"
+
+
 def test_own_idle_timeout_counts(app: Any, network: LatticeNetwork) -> None:  # noqa: ANN401  # see there
     """A service that allows more than a minute is waited for."""
     network.change(replace(network.service("orders"), idle_timeout_seconds=300))
