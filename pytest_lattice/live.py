@@ -90,16 +90,17 @@ class Live:
     @contextmanager
     def proxy(self, vpc: str | None, *, strict: bool, port: int) -> Iterator[LiveProxy]:
         """Lead clients in for as long as the context lasts; see `LiveDoors.proxy`."""
+        from pytest_lattice.clients.egress import Egress
         from pytest_lattice.clients.proxy import LiveProxy
 
         questions = self._questions
+        egress = Egress(lambda: questions.configuration, strict=strict)
         with self._sockets(vpc) as (sockets, thread):
             yield LiveProxy(
                 sockets,
                 call=thread.call,
-                configuration=lambda: questions.configuration,
+                egress=egress,
                 caller=lambda role: caller_of(questions.configuration, role),
-                strict=strict,
                 port=port,
             )
 

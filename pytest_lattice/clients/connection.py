@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from pytest_lattice.clients.hello import HANDSHAKE, HelloError, server_name
 from pytest_lattice.clients.http1 import Http1
 from pytest_lattice.clients.passthrough import Passthrough, request_for
-from pytest_lattice.clients.wire import IDLE_SECONDS, Origin
+from pytest_lattice.clients.wire import IDLE_SECONDS, Origin, was_reset
+from pytest_lattice.errors import ConfigurationError
 from pytest_lattice.model.message import LatticeRequest, TlsSession
 from pytest_lattice.routing.limits import IDLE, LIFETIME_SECONDS, TOO_OLD
 
@@ -170,6 +171,11 @@ class Connection(asyncio.Protocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self._transport.abort()
 
+    def refuse(self, reason: str) -> None:
+        """Reset, and log why."""
+        was_reset(self._port, reason)
+        self.reset()
+
     def close(self) -> None:
         """Close at once."""
         if self._transport is not None:
@@ -213,16 +219,19 @@ class Connection(asyncio.Protocol):
         sealed = self._site.way(request_for(origin, name))
         if sealed.service is not None and sealed.listener is not None:
             if sealed.stop is not None:
-                self.reset()
+                self.refuse(sealed.stop.reason)
                 return
             seconds = sealed.service.service.idle_timeout_seconds
             passed = Passthrough(self, origin, name, idle_seconds=seconds)
             self._become(passed, data)
             return
-        if not name or self._site.way(_dialed(origin, name)).stop is not None:
+        if not name:
+            self.refuse("its client gave no server name")
+            return
+        if (stop := self._site.way(_dialed(origin, name)).stop) is not None:
             # AWS is silent on an unknown server name: a reset
             # AWS: vpc-lattice/latest/ug/service-byoc: there is no fallback certificate
-            self.reset()
+            self.refuse(stop.reason)
             return
         context = self._site.authority.context(name, http2=self._site.http2)
         self._tls = _Tls(self, name, context)
@@ -275,15 +284,15 @@ class _First:
     def received(self, data: bytes) -> None:
         """Tell TLS from clear text, and wait for the whole ClientHello."""
         self._data += data
+        try:
+            self._begin()
+        except (HelloError, ConfigurationError) as error:
+            self._connection.refuse(str(error))
+
+    def _begin(self) -> None:
         if self._data[0] != HANDSHAKE:
             self._connection.begin_clear(self._data)
-            return
-        try:
-            name = server_name(self._data)
-        except HelloError:
-            self._connection.reset()
-            return
-        if name is not None:
+        elif (name := server_name(self._data)) is not None:
             self._connection.begin_tls(name, self._data)
 
     def ended(self) -> bool:

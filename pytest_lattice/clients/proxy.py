@@ -14,29 +14,26 @@ from http.client import responses
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pytest_lattice.clients.certificates import JAVA_PASSWORD
+from pytest_lattice.clients.egress import is_lattice
+from pytest_lattice.clients.hosts import is_address
 from pytest_lattice.clients.listener import way_to
 from pytest_lattice.clients.relay import Side, dial, relay
 from pytest_lattice.clients.sockets import LOOPBACK, Sockets
-from pytest_lattice.clients.wire import Origin
-from pytest_lattice.errors import HIDE
-from pytest_lattice.routing.resolve import host_name
+from pytest_lattice.errors import HIDE, EgressError, LatticeError, notes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pytest_lattice.clients.egress import Egress
     from pytest_lattice.clients.listener import Call
     from pytest_lattice.clients.wire import Site
     from pytest_lattice.model.caller import Caller
-    from pytest_lattice.model.configuration import Configuration
 
 __tracebackhide__ = HIDE
 
 _HEAD_BYTES = 128 * 1024
 _END = b"\r\n\r\n"
-# AWS: vpc-lattice/latest/ug/service-custom-domain-name: a name of this kind, known or
-# not, never leads out of the test.
-_GENERATED = re.compile(r".+\.vpc-lattice-svcs\.[a-z0-9-]+\.on\.aws")
 _PORTS = {"http": 80, "https": 443}
 # A host, which may be an IPv6 address in brackets, and a port.
 _AUTHORITY = re.compile(
@@ -54,9 +51,8 @@ class LiveProxy:
     Args:
         sockets: where it listens.
         call: calls a function on their loop.
-        configuration: gives what is declared.
+        egress: knows the network's hosts, and refuses others.
         caller: finds a role or user by name, ARN or value.
-        strict: whether other hosts are refused.
         port: where it listens; 0 for a free port.
     """
 
@@ -65,16 +61,15 @@ class LiveProxy:
         sockets: Sockets,
         *,
         call: Call,
-        configuration: Callable[[], Configuration],
+        egress: Egress,
         caller: Callable[[str | Caller], Caller],
-        strict: bool,
         port: int,
     ) -> None:
         """Listen."""
         self._authority = sockets.site.authority
         self._caller = caller
-        names = _Names(sockets.site, configuration, strict=strict)
-        real = call(lambda: sockets.listen(lambda: _Visit(sockets, names), port))
+        ways = _Ways(sockets.site, egress)
+        real = call(lambda: sockets.listen(lambda: _Visit(sockets, ways), port))
         #: The URL of the proxy.
         self.url = f"http://{LOOPBACK}:{real}"
 
@@ -157,47 +152,41 @@ class _Refusal(NamedTuple):
     text: str
 
 
-class _Names:
-    """Knows which names lead into the network.
+class _Ways:
+    """Knows which hosts lead into the network, and which lead nowhere.
 
     Args:
         site: what stands behind them.
-        configuration: gives what is declared.
-        strict: whether other names lead nowhere.
+        egress: knows the network's names.
     """
 
-    def __init__(
-        self, site: Site, configuration: Callable[[], Configuration], *, strict: bool
-    ) -> None:
+    def __init__(self, site: Site, egress: Egress) -> None:
         self._site = site
-        self._configuration = configuration
-        self._strict = strict
+        self._egress = egress
 
-    def emulated(self, host: str) -> bool:
-        """Tell whether a name is one of the network, or looks like one."""
-        name = host_name(host)
-        if _GENERATED.fullmatch(name):
-            return True
-        services = self._configuration().services
-        return any(name == (each.custom_domain_name or "").lower() for each in services)
+    def lead_in(self, host: str) -> bool:
+        """Tell whether a host is of the network, or Lattice's by its form."""
+        return self._egress.knows(host) or is_lattice(host)
 
     def refusal(self, host: str, port: int, scheme: str) -> _Refusal | None:
         """Tell why there is no way to a host; None where there is one."""
-        if not self.emulated(host):
-            text = f"the proxy is strict, and `{host}` is not a name of the network"
-            return _Refusal(403, text) if self._strict else None
-        secure = scheme == "https"
-        origin = Origin(self._site, self._site.source, port, host if secure else None)
-        way = self._site.way(origin.request("GET", "/", (("host", host),), "HTTP/1.1"))
-        if way.network is None and way.stop is not None:
-            return _Refusal(504, way.stop.reason)
-        found = way_to(self._site, host, port).service
-        if found is None:
-            # In clear text it is the network that answers.
-            return _Refusal(502, way.stop.reason) if secure and way.stop else None
-        if port not in found.listeners and way.stop is not None:
-            return _Refusal(502, way.stop.reason)
-        return None
+        try:
+            if not self.lead_in(host):
+                self._egress.refuse(host)
+                return None
+            way = way_to(self._site, host, port)
+        except LatticeError as error:
+            status = 403 if isinstance(error, EgressError) else 502
+            return _Refusal(status, "\n".join([str(error), *notes_of(error)]))
+        reason = way.stop.reason if way.stop is not None else ""
+        if way.network is None:
+            return _Refusal(504, reason)
+        if way.service is None:
+            # In clear text it is the network that answers; behind an address the name
+            # comes with the handshake.
+            answers = scheme == "http" or is_address(host)
+            return None if answers else _Refusal(502, reason)
+        return None if port in way.service.listeners else _Refusal(502, reason)
 
 
 class _Visit(asyncio.Protocol):
@@ -205,12 +194,12 @@ class _Visit(asyncio.Protocol):
 
     Args:
         sockets: lists it meanwhile.
-        names: knows where names lead.
+        ways: knows where hosts lead.
     """
 
-    def __init__(self, sockets: Sockets, names: _Names) -> None:
+    def __init__(self, sockets: Sockets, ways: _Ways) -> None:
         self._sockets = sockets
-        self._names = names
+        self._ways = ways
         self._transport: asyncio.Transport | None = None
         self._data = b""
 
@@ -265,7 +254,7 @@ class _Visit(asyncio.Protocol):
             self._refuse(_Refusal(400, f"`{authority}` is no host with a port"))
             return
         host = found[1].strip("[]")
-        refusal = self._names.refusal(host, port, scheme.lower())
+        refusal = self._ways.refusal(host, port, scheme.lower())
         if refusal is not None:
             self._refuse(refusal)
         elif method == "CONNECT":
@@ -276,7 +265,7 @@ class _Visit(asyncio.Protocol):
             self._pass_on(host, port, [first, *headers], rest)
 
     def _tunnel(self, host: str, port: int, rest: bytes) -> None:
-        if self._names.emulated(host):
+        if self._ways.lead_in(host):
             self._write(b"HTTP/1.1 200 Connection established" + _END)
             self._hand_over(port, rest, keep_alive=True)
         else:
@@ -285,7 +274,7 @@ class _Visit(asyncio.Protocol):
 
     def _pass_on(self, host: str, port: int, lines: list[str], rest: bytes) -> None:
         """Send one request to where its URL points; the next may point elsewhere."""
-        if self._names.emulated(host):
+        if self._ways.lead_in(host):
             head = "\r\n".join(lines).encode("latin-1") + _END
             self._hand_over(port, head + rest, keep_alive=False)
             return

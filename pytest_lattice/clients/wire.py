@@ -340,6 +340,7 @@ async def answer_of(
         return _SERVER_ERROR
     exchange = reply.exchange
     if exchange is None:
+        was_reset(request.port, getattr(reply.decision.outcome, "reason", ""))
         return None
     service = reply.decision.service
     if service is not None:
@@ -352,6 +353,12 @@ async def answer_of(
         [pair for pair in exchange.response.headers if pair[0].lower() not in left_out]
     )
     return Answer(status, headers, reply.body, reply.trailers)
+
+
+def was_reset(port: int, reason: str) -> None:
+    """Log why a connection is reset, which its client cannot be told."""
+    text = reason if reason.isprintable() else ascii(reason)[1:-1]  # a client's words
+    LOGGER.warning("a connection to port %s was reset: %s", port, text)
 
 
 def _is_own(exchange: Exchange, reply: AsyncReply) -> bool:

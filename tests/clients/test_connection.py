@@ -19,7 +19,9 @@ from pytest_lattice import (
     LatticeNetwork,
     Listener,
     Service,
+    ServiceNetwork,
     TargetGroup,
+    Vpc,
 )
 from pytest_lattice.clients.connection import Connection
 from tests.live_peers import PATIENCE, plain_socket, rest_of, tls_socket, trusting
@@ -193,6 +195,50 @@ def test_server_name_needs_a_certificate(
     assert shake(server, name) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (
+            NO_CERTIFICATE,
+            (
+                "service `orders` has no certificate for its custom domain name "
+                f"`{NO_CERTIFICATE}`"
+            ),
+        ),
+        ("nobody.example", "service network `default` has no service `nobody.example`"),
+        (None, "its client gave no server name"),
+    ],
+)
+def test_reset_is_explained_in_the_log(
+    name: str | None, reason: str, server: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a client cannot be told stands in the log, where pytest shows it."""
+    shake(server, name)
+
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("pytest_lattice", "WARNING")
+    assert record.getMessage().startswith(
+        f"a connection to port 443 was reset: {reason}"
+    )
+
+
+def test_unclear_vpc_is_explained_in_the_log(
+    network: LatticeNetwork, server: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where several VPCs were associated since, who calls cannot be known."""
+    network.add(
+        Vpc("near"),
+        Vpc("far"),
+        ServiceNetwork("shop", vpcs=["near"]),
+        ServiceNetwork("library", vpcs=["far"]),
+    )
+
+    assert shake(server, CERTIFIED) == "reset"
+    assert caplog.messages == [
+        "a connection to port 443 was reset: say which VPC calls: 2 are associated"
+    ]
+
+
 TLS12 = {"maximum_version": ssl.TLSVersion.TLSv1_2}
 
 
@@ -268,14 +314,16 @@ def test_port_and_address_of_the_client_are_logged(
 
 
 def test_clear_text_on_a_tls_port_is_a_reset(
-    network: LatticeNetwork, server: LiveServer
+    network: LatticeNetwork, server: LiveServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """HTTP to an HTTPS listener is broken off."""
+    """HTTP to an HTTPS listener is broken off, and the log says why."""
     with plain_socket(server, "orders", 443) as sock:
         host = network.service("orders").dns_name
         sock.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
 
         assert rest_of(sock) == b"<reset>"
+    [message] = caplog.messages
+    assert message.endswith("speaks HTTPS, the request came as http")
 
 
 @pytest.mark.parametrize("size", [0, 1, 100])
@@ -296,9 +344,12 @@ def test_handshake_that_is_left_harms_nobody(
 
 @pytest.mark.parametrize("name", [b"orders example com", b"orders.example\x00com"])
 def test_server_name_that_is_none_is_a_reset(
-    name: bytes, network: LatticeNetwork, server: LiveServer
+    name: bytes,
+    network: LatticeNetwork,
+    server: LiveServer,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A server name that could be no host is nobody's, and harms nobody."""
+    """A server name that could be no host is nobody's, and harms nobody, nor a log."""
     host = network.service("orders").dns_name
     with plain_socket(server, "orders", 443) as sock:
         sock.sendall(
@@ -306,6 +357,7 @@ def test_server_name_that_is_none_is_a_reset(
         )
 
         assert rest_of(sock) == b"<reset>"
+    assert all(message.isprintable() for message in caplog.messages)
     with tls_socket(network, server) as sock:
         assert status(ask(sock, host)) == "200"
 

@@ -240,7 +240,7 @@ def test_go_gets_nowhere_else(network: LatticeNetwork, go_program: str) -> None:
     with network.proxy(strict=True) as proxy:
         printed = run(proxy, go_program, "https://example.com/", "http://example.com/")
 
-    refused = "HTTP/1.1 403 the proxy is strict, and `example.com` is not a name of the"
+    refused = "HTTP/1.1 403 host `example.com` is none of the service network"
     assert printed.startswith('Get "https://example.com/": Forbidden\n')
     assert refused in printed
 
@@ -469,13 +469,52 @@ def test_name_that_no_resolver_takes(proxy: LiveProxy) -> None:
     "line", ["CONNECT example.com:443", "GET http://example.com/", "GET http://[::1]/"]
 )
 def test_strict_proxy_refuses_other_hosts(line: str, network: LatticeNetwork) -> None:
-    """With strict, only names of the network lead anywhere: 403, and why."""
+    """With strict, only hosts of the network lead anywhere: 403, and why."""
     with network.proxy(strict=True) as proxy, through(proxy) as sock:
         sock.sendall(f"{line} HTTP/1.1\r\n\r\n".encode())
 
         answer = rest_of(sock)
     assert answer.startswith(b"HTTP/1.1 403 ")
-    assert b"\r\n\r\nthe proxy is strict, and `" in answer
+    said, known, end = answer.partition(b"\r\n\r\n")[2].decode().split("\n")
+    host = "::1" if "::1" in line else "example.com"
+    assert said == (
+        f"host `{host}` is none of the service network, the only one to call"
+    )
+    assert known.startswith("its names: `orders-")
+    assert end == ""
+
+
+def test_addresses_of_lattice_lead_by_the_server_name(
+    network: LatticeNetwork,
+) -> None:
+    """Who connects to an address is led in by the name that the handshake gives."""
+    name = network.service("orders").dns_name
+    with network.proxy() as proxy, through(proxy) as sock:
+        sock.sendall(b"CONNECT 169.254.171.9:443 HTTP/1.1\r\n\r\n")
+        assert head_of(sock).startswith(b"HTTP/1.1 200 ")
+        context = ssl.create_default_context(cadata=proxy.ca_pem)
+        with context.wrap_socket(sock, server_hostname=name) as secure:
+            secure.sendall(f"GET /whole HTTP/1.0\r\nHost: {name}\r\n\r\n".encode())
+            assert secure.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+def test_unclear_vpc_is_answered(network: LatticeNetwork) -> None:
+    """Where several VPCs were associated since, the answer says so."""
+    with network.proxy() as proxy, through(proxy) as sock:
+        network.add(
+            Vpc("near"),
+            Vpc("far"),
+            ServiceNetwork("shop", vpcs=["near"]),
+            ServiceNetwork("library", vpcs=["far"]),
+        )
+        name = network.service("orders").dns_name
+        sock.sendall(f"CONNECT {name}:443 HTTP/1.1\r\n\r\n".encode())
+        answer = rest_of(sock).decode()
+
+    assert answer.startswith("HTTP/1.1 502 ")
+    assert answer.endswith(
+        "\r\n\r\nsay which VPC calls: 2 are associated\nvpc= one of `far`, `near`\n"
+    )
 
 
 # ---- bad input -----------------------------------------------------------------
