@@ -19,6 +19,7 @@ from pytest_lattice.clients.hosts import is_address
 from pytest_lattice.clients.listener import way_to
 from pytest_lattice.clients.relay import Side, dial, relay
 from pytest_lattice.clients.sockets import LOOPBACK, Sockets
+from pytest_lattice.clients.wire import IDLE_SECONDS
 from pytest_lattice.errors import HIDE, EgressError, LatticeError, notes_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = HIDE
 
 _HEAD_BYTES = 128 * 1024
+_SECOND = 1_000_000
 _END = b"\r\n\r\n"
 _PORTS = {"http": 80, "https": 443}
 # A host, which may be an IPv6 address in brackets, and a port.
@@ -202,6 +204,8 @@ class _Visit(asyncio.Protocol):
         self._ways = ways
         self._transport: asyncio.Transport | None = None
         self._data = b""
+        # Since when it is silent about where it wants to go; None once it has said so.
+        self._waiting: int | None = sockets.site.now()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -219,14 +223,18 @@ class _Visit(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def look_at_clock(self, _: int) -> None:
-        """Wait on; AWS knows no such proxy."""
+    def look_at_clock(self, now: int) -> None:
+        """Let go of a client that is too slow, as a listener would."""
+        waiting = self._waiting
+        if waiting is not None and now - waiting >= IDLE_SECONDS * _SECOND:
+            self.close()
 
     def data_received(self, data: bytes) -> None:
         """Wait for the whole head."""
         self._data += data
         head, end, rest = self._data.partition(_END)
         if end:
+            self._waiting = None
             self._lead(head.decode("latin-1").split("\r\n"), rest)
         elif len(self._data) > _HEAD_BYTES:
             self._refuse(_Refusal(400, "the head of the request is too long"))

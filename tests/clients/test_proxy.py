@@ -465,6 +465,24 @@ def test_name_that_no_resolver_takes(proxy: LiveProxy) -> None:
         assert rest_of(sock).startswith(b"HTTP/1.1 502 ")
 
 
+@pytest.mark.parametrize("sent", [b"C", b"CONNECT example.com:443 HTTP/1.1\r\n"])
+def test_slow_head_waits_alone(
+    sent: bytes, network: LatticeNetwork, proxy: LiveProxy
+) -> None:
+    """Who does not say where he wants to go is let go of, in the network's time."""
+    with through(proxy) as slow, through(proxy) as other:
+        slow.sendall(sent)
+        other.sendall(b"nonsense\r\n\r\n")
+        assert rest_of(other).startswith(b"HTTP/1.1 400 ")
+        network.clock.advance(59)
+        slow.setblocking(False)  # noqa: FBT003  # as the library has it
+        with pytest.raises(BlockingIOError):
+            slow.recv(1)
+        slow.settimeout(PATIENCE)
+        network.clock.advance(1)
+        assert rest_of(slow) in {b"", b"<reset>"}
+
+
 @pytest.mark.parametrize(
     "line", ["CONNECT example.com:443", "GET http://example.com/", "GET http://[::1]/"]
 )
