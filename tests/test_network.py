@@ -1251,7 +1251,8 @@ def test_memory_stays_flat() -> None:
 
 def test_access_log_is_read_while_requests_are_made() -> None:
     """What another thread sends meanwhile is in the log or not, and no error."""
-    with LatticeNetwork() as network:
+    # Of a longer history each reading lets more be sent than it reads.
+    with LatticeNetwork(history=1_000) as network:
         network.add(GONE)
         request = network.decide("GET", "https://gone/").request
         ended = threading.Event()
