@@ -10,6 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pytest_lattice.clients.address import base_url, usual_listener
+from pytest_lattice.clients.silence import TimedEntrance
 from pytest_lattice.errors import HIDE, ConfigurationError
 from pytest_lattice.questions import FIRST_PORT, caller_of
 
@@ -47,7 +48,10 @@ class Entrances:
     def __init__(self, plane: Entrance, questions: Questions, clock: Clock) -> None:
         """Start with no client."""
         #: Where requests come in.
-        self.plane = plane
+        self.plane = TimedEntrance(
+            plane, way=questions.way, now=lambda: clock.microseconds
+        )
+        clock.follow(self.plane.look_at_clock)
         self._questions = questions
         self._clock = clock
         self._ports = count()

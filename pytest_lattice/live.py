@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from pytest_lattice.errors import HIDE, advised
 from pytest_lattice.questions import FIRST_PORT, caller_of
-from pytest_lattice.routing.resolve import Way, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
     from pytest_lattice.clients.wire import Site
     from pytest_lattice.clock import Clock
     from pytest_lattice.model.configuration import Configuration
-    from pytest_lattice.model.message import LatticeRequest, Source
+    from pytest_lattice.model.message import Source
     from pytest_lattice.questions import Questions
-    from pytest_lattice.routing.state import State
 
 __tracebackhide__ = HIDE
 
@@ -39,7 +37,6 @@ class Live:
 
     Args:
         plane: where requests go.
-        state: gives what they are decided on.
         questions: knows where a client may live.
         clock: the network's clock.
         apps_are_here: tells whether an async app runs in the calling thread.
@@ -48,7 +45,6 @@ class Live:
     def __init__(
         self,
         plane: Entrance,
-        state: Callable[[], State],
         questions: Questions,
         clock: Clock,
         *,
@@ -56,7 +52,6 @@ class Live:
     ) -> None:
         """Listen to nothing."""
         self._plane = plane
-        self._state = state
         self._questions = questions
         self._apps_are_here = apps_are_here
         self._clock = clock
@@ -131,16 +126,13 @@ class Live:
         return Site(
             entrance=self._plane,
             place=place,
-            way=self._way,
+            way=self._questions.way,
             now=lambda: self._clock.microseconds,
             authority=authority(),
             http2=find_spec("h2") is not None,
             loop=self._started().loop,
             tasks=set(),
         )
-
-    def _way(self, request: LatticeRequest) -> Way:
-        return resolve(self._state(), request)
 
     def _started(self) -> LoopThread:
         from pytest_lattice.clients.loop_thread import LoopThread

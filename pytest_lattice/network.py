@@ -391,7 +391,6 @@ class LatticeNetwork(Doors, LiveDoors, Deliverer, Rollouts, TargetOperations):
     def _listeners(self) -> Live:
         return Live(
             self._plane,
-            self._state_or_raise,
             self._questions,
             self.clock,
             apps_are_here=self._apps.are_here,

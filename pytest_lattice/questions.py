@@ -14,7 +14,7 @@ from pytest_lattice.errors import HIDE, ConfigurationError, LatticeError, advise
 from pytest_lattice.model.message import Source, check_method
 from pytest_lattice.model.names import DEFAULT_REGION
 from pytest_lattice.model.value import check_flag
-from pytest_lattice.routing.resolve import host_name
+from pytest_lattice.routing.resolve import host_name, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_lattice.model.caller import Caller
     from pytest_lattice.model.configuration import Configuration
     from pytest_lattice.model.message import LatticeRequest
+    from pytest_lattice.routing.resolve import Way
     from pytest_lattice.routing.state import State
     from pytest_lattice.routing.weights import Draw
 
@@ -85,6 +86,10 @@ class Questions:
             found = place(self._state(), vpc, address)
             self._places[vpc, address] = found
         return Source(*found, port)
+
+    def way(self, request: LatticeRequest) -> Way:
+        """Follow a request to its listener."""
+        return resolve(self._state(), request)
 
     def decide(self, request: LatticeRequest) -> Decision:
         """Decide what would happen to a request."""

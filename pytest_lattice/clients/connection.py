@@ -43,12 +43,11 @@ class Layer(Protocol):
     def gone(self) -> None:
         """Know that the client has left."""
 
-    def look_at_clock(self, now: int, opened: int, /) -> None:
+    def look_at_clock(self, opened: int, /) -> None:
         """Give the targets up that were silent for too long.
 
         Args:
-            now: the network's time.
-            opened: when the connection was, both in microseconds since 1970.
+            opened: when the connection was, in microseconds since 1970.
         """
 
     def retire(self, reason: str) -> None:
@@ -203,7 +202,7 @@ class Connection(asyncio.Protocol):
         if self._finished:
             self.close()  # the client was to close it
             return
-        self._layer.look_at_clock(now, self._opened)
+        self._layer.look_at_clock(self._opened)
         if idle or old:
             self._layer.retire(TOO_OLD if old else IDLE)
 
@@ -302,7 +301,7 @@ class _First:
     def gone(self) -> None:
         """Forget it."""
 
-    def look_at_clock(self, _: int, __: int) -> None:
+    def look_at_clock(self, _: int) -> None:
         """Wait on; nothing has been asked yet."""
 
     def retire(self, _: str) -> None:

@@ -176,7 +176,8 @@ class AioCall(grpc.aio.Call):
             whole = reply.body
             if not isinstance(whole, bytes):
                 whole = b"".join([chunk async for chunk in whole])
-            self._end(status_of_reply(reply, whole))
+            # A servicer that was given up still works.
+            self._end(status_of_reply(reply, whole), cancel=True)
             return
         self._initial = initial_metadata(reply.exchange)
         self._headed = True

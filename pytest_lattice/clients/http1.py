@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import h11
 
+from pytest_lattice.clients.silence import Asked
 from pytest_lattice.clients.wire import (
     BAD_REQUEST,
     HIGH_WATER,
     REASON,
-    Asked,
     BadRequestError,
     answer_of,
     broke_off,
@@ -25,6 +25,7 @@ from pytest_lattice.clients.wire import (
     close_body,
 )
 from pytest_lattice.model.message import ClientGoneError
+from pytest_lattice.routing.limits import IDLE
 
 if TYPE_CHECKING:
     import asyncio
@@ -89,10 +90,10 @@ class Http1:
             self._task.cancel()
         self._leave()
 
-    def look_at_clock(self, now: int, opened: int) -> None:
+    def look_at_clock(self, opened: int) -> None:
         """Give a target up that is silent for too long."""
-        if self._asked is not None:
-            self._asked.look_at_clock(now, opened)
+        if self._asked is not None and self._asked.overdue(opened) == IDLE:
+            self._asked.give_up()
 
     def retire(self, reason: str) -> None:
         """Let go of the connection, and of the request that is under way on it."""
@@ -159,7 +160,7 @@ class Http1:
         self._wire.finish()
 
     async def _answer(self, request: LatticeRequest) -> None:
-        self._asked = asked = Asked(self._origin, request)
+        self._asked = asked = Asked(self._origin.site, request)
         answer = await answer_of(self._wire, asked, self._body())
         if answer is None:
             self._wire.reset()

@@ -19,8 +19,8 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
+from pytest_lattice.clients.silence import Asked
 from pytest_lattice.clients.wire import (
-    Asked,
     BadRequestError,
     answer_of,
     broke_off,
@@ -29,6 +29,7 @@ from pytest_lattice.clients.wire import (
 )
 from pytest_lattice.model.grpc_wire import LINE, Line
 from pytest_lattice.model.message import ClientGoneError
+from pytest_lattice.routing.limits import IDLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -119,10 +120,10 @@ class Http2:
         for stream in list(self._streams.values()):
             stream.cancel()
 
-    def look_at_clock(self, now: int, opened: int) -> None:
+    def look_at_clock(self, opened: int) -> None:
         """Give the targets up that are silent for too long."""
         for stream in list(self._streams.values()):
-            stream.look_at_clock(now, opened)
+            stream.look_at_clock(opened)
 
     def retire(self, reason: str) -> None:
         """Let go of the connection, and of the streams that are open on it.
@@ -227,7 +228,7 @@ class Http2:
             return
         if request.client_protocol == "gRPC":
             LINE.set(stream.line)
-        stream.asked = asked = Asked(self._origin, request)
+        stream.asked = asked = Asked(self._origin.site, request)
         answer = await answer_of(self._wire, asked, stream.body())
         if answer is None:
             # AWS is silent: what is a reset of the connection elsewhere
@@ -384,10 +385,10 @@ class _Stream:
         """Whether its target was, and the answer for it is on its way."""
         return self.asked is not None and self.asked.given_up
 
-    def look_at_clock(self, now: int, opened: int) -> None:
+    def look_at_clock(self, opened: int) -> None:
         """Give the target up, if it is silent for too long."""
-        if self.asked is not None:
-            self.asked.look_at_clock(now, opened)
+        if self.asked is not None and self.asked.overdue(opened) == IDLE:
+            self.asked.give_up()
 
     def drop(self) -> None:
         """Give back what nobody read, and tell who still works that nobody waits."""

@@ -81,7 +81,7 @@ class Passthrough:
         if not self._task.cancelling():
             self._task.cancel()
 
-    def look_at_clock(self, _: int, __: int) -> None:
+    def look_at_clock(self, _: int) -> None:
         """Wait on: what is not decrypted has no requests, but is idle or not."""
 
     def retire(self, reason: str) -> None:

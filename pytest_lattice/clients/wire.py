@@ -6,7 +6,6 @@ Nothing here knows how HTTP is written as bytes.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -26,14 +25,15 @@ from pytest_lattice.model.message import (
 )
 from pytest_lattice.model.outcome import Forwarded
 from pytest_lattice.routing.forwarding import REQUEST_ID
-from pytest_lattice.routing.limits import IDLE, SILENT, limit_of
 from pytest_lattice.routing.resolve import host_name
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterable, AsyncIterator, Callable
 
     from pytest_lattice.clients.base import AsyncReply, Entrance
     from pytest_lattice.clients.certificates import Authority
+    from pytest_lattice.clients.silence import Asked
     from pytest_lattice.decision.exchange import Exchange
     from pytest_lattice.model.message import Headers, HttpVersion, Source
     from pytest_lattice.routing.resolve import Way
@@ -200,90 +200,6 @@ def checked(request: LatticeRequest) -> LatticeRequest:
     ):
         raise BadRequestError
     return request
-
-
-class Asked:
-    """A request that the network was asked, and since when its target is silent.
-
-    Args:
-        origin: the connection's.
-        request: the request, which the running task answers.
-    """
-
-    __slots__ = ("_heard", "_origin", "_task", "given_up", "request")
-
-    def __init__(self, origin: Origin, request: LatticeRequest) -> None:
-        """Wait from now on."""
-        self.request = request
-        self._origin = origin
-        self._task = asyncio.current_task()
-        # In microseconds since 1970; None while it is the client that keeps silent.
-        self._heard: int | None = origin.site.now()
-        #: Whether the target was given up, and the answer for it is on its way.
-        self.given_up = False
-
-    def look_at_clock(self, now: int, opened: int) -> None:
-        """Give the target up, if it was silent for longer than the idle timeout.
-
-        AWS: vpc-lattice/latest/ug/monitoring-access-logs: TargetDataTimeout
-
-        Args:
-            now: in microseconds since 1970.
-            opened: when the connection was, which may be too old before that.
-        """
-        if self._heard is None or self._task is None or self.given_up:
-            return
-        service = self._origin.site.way(self.request).service
-        if service is None:
-            return
-        seconds = service.service.idle_timeout_seconds
-        limit = limit_of(seconds, began=opened, heard=self._heard)
-        if limit.reason == IDLE and limit.when < now:
-            self.given_up = self._task.cancel(SILENT)
-
-    async def reply(self, body: bytes | AsyncIterable[bytes]) -> AsyncReply:
-        """Ask, and wait for the head of the answer.
-
-        Raises:
-            ClientGoneError: there is no answer.
-            Exception: what the target raised, or the body.
-        """
-        if not isinstance(body, bytes):
-            body = self._hear(body)
-        try:
-            return await self._origin.site.entrance.ahandle(self.request, body)
-        except asyncio.CancelledError as error:
-            if not self.given_up:
-                raise
-            raise ClientGoneError from error  # no target was asked by then
-        finally:
-            self._settle()
-
-    async def _hear(self, body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        """Iterate over the request's body; its last byte begins the silence."""
-        chunks = aiter(body)
-        while True:
-            heard, self._heard = self._heard, None
-            chunk = await anext(chunks, None)
-            self._heard = heard if chunk is None else self._origin.site.now()
-            if chunk is None:
-                return
-            yield chunk
-
-    async def chunk_of(self, body: AsyncIterator[bytes]) -> bytes | None:
-        """Wait for the next chunk of an answer; None at its end."""
-        self._heard = self._origin.site.now()
-        try:
-            return await anext(body, None)
-        finally:
-            self._heard = None
-
-    def _settle(self) -> None:
-        """Wait no more for the head of an answer."""
-        self._heard = None
-        if self.given_up and self._task is not None:
-            self.given_up = False
-            self._task.uncancel()
 
 
 class Answer(NamedTuple):

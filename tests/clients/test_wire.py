@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_lattice.clients.silence import Asked
 from pytest_lattice.clients.wire import (
-    Asked,
     BadRequestError,
     Origin,
     answer_of,
@@ -154,7 +154,7 @@ def test_error_of_the_network_is_an_answer(
     request = made.request("GET", "/", HOST, "HTTP/1.1")
 
     async def ask() -> Answer | None:
-        return await answer_of(wire, Asked(made, request), b"")
+        return await answer_of(wire, Asked(made.site, request), b"")
 
     answer = run(ask())
 
