@@ -96,14 +96,12 @@ class Asked:
             ClientGoneError: there is no answer.
             Exception: what the target raised, or the body.
         """
-        import asyncio
-
         if not isinstance(body, bytes):
             body = self._hear(body)
         try:
             return await self._site.entrance.ahandle(self.request, body)
-        except asyncio.CancelledError as error:
-            if not self.given_up:
+        except BaseException as error:
+            if error.args != (SILENT,):
                 raise
             raise ClientGoneError from error  # no target was asked by then
         finally:
@@ -172,8 +170,6 @@ class TimedEntrance:
     ) -> AsyncReply:
         """Answer a request without blocking the running event loop."""
         asked = Asked(self, request)
-        if asked.loop is None:
-            return await self.entrance.ahandle(request, body)
         self._waiting.add(asked)
         try:
             reply = await asked.reply(body)
