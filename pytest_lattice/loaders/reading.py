@@ -119,8 +119,8 @@ def read_text(path: str | Path) -> str:
         raise ConfigurationError(
             f"`{path}` cannot be read: {error.strerror or error}"
         ) from None
-    except ValueError as error:  # a character that no name of a file has
-        raise ConfigurationError(f"`{path!r}` cannot be read: {error}") from None
+    except ValueError:  # a character that no name of a file has
+        raise ConfigurationError(f"`{path!r}` can be the name of no file") from None
 
 
 def parse_documents(text: str, file: str, *, tagged: Tagged | None = None) -> list[Any]:
