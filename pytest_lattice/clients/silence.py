@@ -47,13 +47,26 @@ class Asked:
         request: the request, which the running task answers.
     """
 
-    __slots__ = ("_heard", "_site", "_task", "began", "given_up", "request")
+    __slots__ = (
+        "_cancels",
+        "_heard",
+        "_idle_timeout",
+        "_site",
+        "_task",
+        "began",
+        "given_up",
+        "request",
+    )
 
     def __init__(self, site: Asking, request: LatticeRequest) -> None:
         """Wait from now on."""
         self.request = request
         self._site = site
         self._task = task_of_asyncio()
+        # In seconds; None until the network was asked, and where it has no service.
+        self._idle_timeout: int | None = None
+        # How often the task was canceled by others before it waited.
+        self._cancels = 0
         #: When it was asked, in microseconds since 1970.
         self.began = site.now()
         # The same; None while it is the client that keeps silent.
@@ -67,13 +80,9 @@ class Asked:
         Args:
             opened: when the connection was, in microseconds since 1970.
         """
-        if self._heard is None or self._task is None or self.given_up:
+        if self._heard is None or self._idle_timeout is None or self.given_up:
             return None
-        service = self._site.way(self.request).service
-        if service is None:
-            return None
-        seconds = service.service.idle_timeout_seconds
-        limit = limit_of(seconds, began=opened, heard=self._heard)
+        limit = limit_of(self._idle_timeout, began=opened, heard=self._heard)
         return limit.reason if limit.when < self._site.now() else None
 
     def give_up(self) -> None:
@@ -81,7 +90,8 @@ class Asked:
 
         AWS: vpc-lattice/latest/ug/monitoring-access-logs: TargetDataTimeout
         """
-        if self._task is not None:
+        # Whom somebody else has canceled by now waits for nothing.
+        if self._task is not None and self._task.cancelling() == self._cancels:
             self.given_up = self._task.cancel(SILENT)
 
     @property
@@ -98,6 +108,11 @@ class Asked:
         """
         if not isinstance(body, bytes):
             body = self._hear(body)
+        # As it is now: a request in flight outlives its service, and the network.
+        service = self._site.way(self.request).service
+        if service is not None:
+            self._idle_timeout = service.service.idle_timeout_seconds
+        self._begin_to_wait()
         try:
             return await self._site.entrance.ahandle(self.request, body)
         except BaseException as error:
@@ -122,17 +137,30 @@ class Asked:
         """Wait for the next chunk of an answer; None at its end."""
         self._task = task_of_asyncio()
         self._heard = self._site.now()
+        self._begin_to_wait()
         try:
             return await anext(body, None)
         finally:
             self._settle()
 
+    def _begin_to_wait(self) -> None:
+        if self._task is not None:
+            self._cancels = self._task.cancelling()
+
     def _settle(self) -> None:
-        """Wait no more."""
+        """Wait no more.
+
+        Raises:
+            CancelledError: somebody else has canceled the task as well, of which it
+                knows nothing: a task is canceled but once at a time.
+        """
         self._heard = None
         if self.given_up and self._task is not None:
             self.given_up = False
-            self._task.uncancel()
+            if self._task.uncancel() > self._cancels:
+                from asyncio import CancelledError
+
+                raise CancelledError
 
 
 class TimedEntrance:
@@ -181,11 +209,10 @@ class TimedEntrance:
 
     def look_at_clock(self, _: float) -> None:
         """Give targets up that were silent for too long, from whatever thread."""
-        here = _running_loop()
+        # Later, as it may be the task itself that lets time pass: what waits for
+        # nothing would be canceled where it waits next.
         for asked in tuple(self._waiting):
-            if asked.loop is here:
-                self._look(asked)
-            elif asked.loop is not None:
+            if asked.loop is not None:
                 with suppress(RuntimeError):  # it was closed, and nobody waits
                     asked.loop.call_soon_threadsafe(self._look, asked)
 
@@ -233,8 +260,3 @@ def task_of_asyncio() -> asyncio.Task[Any] | None:
     except RuntimeError:
         return None
     return task
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    task = task_of_asyncio()
-    return None if task is None else task.get_loop()

@@ -17,6 +17,7 @@ import pytest
 import trio
 
 from pytest_lattice import (
+    Fault,
     Forward,
     HealthCheck,
     LatticeNetwork,
@@ -234,6 +235,78 @@ def test_loop_that_was_closed_is_left_alone(
 
     assert not task.done()
     left_behind.clear()
+
+
+@pytest.mark.parametrize("when", ["before", "after", "meanwhile"])
+def test_canceled_task_stays_canceled(
+    when: str, app: Silent, network: LatticeNetwork
+) -> None:
+    """A task that is canceled while its target is given up is not kept from ending."""
+
+    async def main() -> None:
+        async with network.async_client("orders") as client:
+            task = asyncio.create_task(client.get("/"))
+            await asked(app)
+            if when == "before":
+                task.cancel()
+            network.clock.advance(91)
+            if when == "after":
+                task.cancel()
+            if when == "meanwhile":
+                # It is given up by then, and has not learned of it.
+                asyncio.get_running_loop().call_soon(task.cancel)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert task.cancelling() == 1
+
+    asyncio.run(main())
+    assert len(network.access_log) == 1
+
+
+def test_task_that_lets_time_pass_itself_is_not_canceled(
+    network: LatticeNetwork,
+) -> None:
+    """Two faults wait for longer than the network: 504, and the client goes on."""
+
+    async def app(scope: Any, _: Any, send: Any) -> None:  # noqa: ANN401  # as ASGI has it
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"late"})
+
+    [group] = network.configuration.target_groups
+    network.change(replace(group, targets=[app]))
+    network.add(Fault("apps", latency=50), Fault("apps", latency=60))
+
+    async def main() -> None:
+        async with network.async_client("orders") as client:
+            for _ in range(2):
+                assert (await client.get("/")).status_code == 504
+                await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert_logged(network, failure_reason="TargetDataTimeout", count=2)
+
+
+@pytest.mark.parametrize("end", ["remove", "close"])
+def test_request_outlives_its_service(
+    end: str, app: Silent, network: LatticeNetwork
+) -> None:
+    """Who waits when the service, or the network, goes is answered as before."""
+
+    async def main() -> int:
+        async with network.async_client("orders") as client:
+            task = asyncio.create_task(client.get("/"))
+            await asked(app)
+            if end == "remove":
+                network.remove(network.service("orders"))
+                network.clock.advance(91)
+            else:
+                clock = network.clock
+                network.close()
+                clock.advance(91)
+            return (await asyncio.wait_for(task, PATIENCE)).status_code
+
+    assert asyncio.run(main()) == 504
 
 
 def test_slow_upload_is_no_silence_of_the_target(
