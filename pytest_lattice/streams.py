@@ -179,7 +179,12 @@ class Body:
             self._ending.break_off(cut or error)
             if cut is None:
                 raise
-            await self.aclose()
+            try:
+                await self.aclose()
+            except BaseException as late:
+                # Somebody else has seen by now that it is too late.
+                if late.args != (SILENT,):
+                    raise
             raise cut from error.__cause__
         if chunk is None:
             self._finish(None)

@@ -82,6 +82,8 @@ class Asked:
         """
         if self._heard is None or self._idle_timeout is None or self.given_up:
             return None
+        if self.lets_time_pass:
+            return None
         limit = limit_of(self._idle_timeout, began=opened, heard=self._heard)
         return limit.reason if limit.when < self._site.now() else None
 
@@ -93,6 +95,11 @@ class Asked:
         # Whom somebody else has canceled by now waits for nothing.
         if self._task is not None and self._task.cancelling() == self._cancels:
             self.given_up = self._task.cancel(SILENT)
+
+    @property
+    def lets_time_pass(self) -> bool:
+        """Whether the task that waits is the one that runs: it looks itself."""
+        return self._task is not None and self._task is task_of_asyncio()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -209,10 +216,9 @@ class TimedEntrance:
 
     def look_at_clock(self, _: float) -> None:
         """Give targets up that were silent for too long, from whatever thread."""
-        # Later, as it may be the task itself that lets time pass: what waits for
-        # nothing would be canceled where it waits next.
         for asked in tuple(self._waiting):
-            if asked.loop is not None:
+            if asked.loop is not None and not asked.lets_time_pass:
+                # Later, as an app may run inside of the task that waits for it.
                 with suppress(RuntimeError):  # it was closed, and nobody waits
                     asked.loop.call_soon_threadsafe(self._look, asked)
 

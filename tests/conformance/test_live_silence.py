@@ -271,6 +271,20 @@ def test_silent_stream_is_cut(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_stream_that_faults_delay_is_cut(
+    door: str,
+    app: Any,  # noqa: ANN401  # see there
+    network: LatticeNetwork,
+) -> None:
+    """Faults that together wait for too long break a stream off; nobody hangs."""
+    network.add(Fault("apps", chunk_delay=50), Fault("apps", chunk_delay=51))
+    with client_of(network, door) as client, pytest.raises(httpx.RemoteProtocolError):
+        client.get("/stream")
+    release(app)
+    assert logged(network)["failure_reason"] == "TargetDataTimeout"
+
+
 def grpc_outcome(call: Any, responses: list[bytes]) -> dict[str, Any]:  # noqa: ANN401  # a grpc.Call
     """Return what a client sees of how a call ended."""
     keys = [pair[0] for pair in call.trailing_metadata()]
