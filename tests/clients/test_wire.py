@@ -15,6 +15,7 @@ from pytest_lattice.clients.wire import (
     checked,
 )
 from pytest_lattice.model.message import ClientGoneError, Source, TlsSession
+from pytest_lattice.routing.resolve import Way
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -130,6 +131,10 @@ class Raising:
     def now(self) -> int:
         """Stand still."""
         return 0
+
+    def way(self, _: object) -> Way:
+        """Know no service."""
+        return Way()
 
     async def ahandle(self, *_: object) -> None:
         """Fail."""
