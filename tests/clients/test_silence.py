@@ -216,7 +216,10 @@ def test_nobody_is_kept(network: LatticeNetwork, app: Silent) -> None:
 
     asyncio.run(main())
     gc.collect()
-    assert not [each for each in gc.get_objects() if type(each) is Asked]
+    plane: Any = network.entrance
+    everybody = [each for each in gc.get_objects() if type(each) is Asked]
+    # Errors that other tests are made with may keep theirs.
+    assert not [each for each in everybody if each._site is plane]  # noqa: SLF001  # whose they are
 
 
 def test_loop_that_was_closed_is_left_alone(
